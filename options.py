@@ -47,7 +47,7 @@ def option(
     group: str,
     help: str,
     only_on: str | None = None,
-    **argparse_settings: Any,
+    **settings: Any,
 ) -> Any:
     """A dataclass field that is also a command-line option; its long name is the field's.
 
@@ -57,9 +57,9 @@ def option(
         group: the heading in `-h`.
         help: one line for `-h`; the default is added.
         only_on: the `sys.platform` of the only system on which the option does anything.
-        argparse_settings: passed on to `ArgumentParser.add_argument`.
+        settings: passed on to `ArgumentParser.add_argument`.
     """
-    metadata = {"short": short, "group": group, "help": help, "only_on": only_on, "argparse": argparse_settings}
+    metadata = {"short": short, "group": group, "help": help, "only_on": only_on, "settings": settings}
     return field(default=default, metadata=metadata)
 
 
@@ -138,7 +138,7 @@ class Options:
         help="Windows only: 1: use a Blackmagic device",
     )
     blackmagic_options: str | None = option(
-        default=None, group=INPUT, metavar="TEXT", only_on="win32", help="Windows only: settings of that device"
+        default=None, group=INPUT, metavar="TEXT", only_on="win32", help="Windows only: its settings"
     )
 
     model: int = option(
@@ -147,8 +147,8 @@ class Options:
         type=int,
         choices=range(-3, 5),
         metavar="-3...4",
-        help="landmark model: 3 is the best, 0 the fastest of the large ones, 4 is tuned for winks; -1 is for "
-        "very slow machines, -2 about as good as 1 but faster, -3 between 0 and -1",
+        help="landmark model: 3 is the best, 0 the fastest of the large ones, 4 is tuned for winks; -1 is "
+        "for very slow machines, -2 about as good as 1 but faster, -3 between 0 and -1",
     )
     model_dir: str | None = option(
         default=None,
@@ -339,7 +339,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The argument parser; options that are not given are left out of its result."""
     parser = _Parser(
         prog="facetracker",
-        description="Tracks faces in a camera, video or raw frames and sends pose, landmarks and expression over UDP.",
+        description="Tracks faces in a camera, video or raw frames and sends what they do over UDP.",
         argument_default=argparse.SUPPRESS,
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=32, width=110),
         usage="%(prog)s [options]",
@@ -357,7 +357,7 @@ def build_parser() -> argparse.ArgumentParser:
             *setting.metadata["short"],
             "--" + setting.name.replace("_", "-"),
             help=setting.metadata["help"] + shown,
-            **setting.metadata["argparse"],
+            **setting.metadata["settings"],
         )
     return parser
 
@@ -378,6 +378,6 @@ def warnings(options: Options, platform: str = sys.platform) -> list[str]:
     ]
     if options.faces >= 40:
         sentences.append(
-            f"--faces {options.faces}: the data of 40 or more faces does not fit a UDP packet and is not sent."
+            f"--faces {options.faces}: the data of 40 or more faces fits no UDP packet and is not sent."
         )
     return sentences

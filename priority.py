@@ -23,7 +23,8 @@ def set_priority(level: int) -> None:
 
         kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
         kernel32.GetCurrentProcess.restype = ctypes.c_void_p
-        if not kernel32.SetPriorityClass(ctypes.c_void_p(kernel32.GetCurrentProcess()), WINDOWS_CLASSES[level]):
+        process = ctypes.c_void_p(kernel32.GetCurrentProcess())
+        if not kernel32.SetPriorityClass(process, WINDOWS_CLASSES[level]):
             raise ctypes.WinError(ctypes.get_last_error())
     else:
         os.setpriority(os.PRIO_PROCESS, 0, NICE_LEVELS[level])

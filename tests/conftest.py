@@ -1,4 +1,4 @@
-"""What several test modules share: reference recordings, real faces, short clips and a listening UDP socket."""
+"""What several test modules share: reference recordings, real faces, clips and a listening UDP socket."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ cv2.setNumThreads(1)
 def packaged_file(package: str, path: str) -> Path:
     """A file inside an installed package, found without importing the package."""
     found = importlib.util.find_spec(package)
-    assert found and found.submodule_search_locations, f"{package} is not installed: see tests/requirements.txt"
+    assert found and found.submodule_search_locations, f"{package} is missing: see tests/requirements.txt"
     return Path(found.submodule_search_locations[0]) / path
 
 
@@ -34,10 +34,10 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def reference() -> Path:
-    """The folder with recordings, models and data to check against; tests that need it are skipped without it."""
+    """The folder with recordings, models and data to check against; its tests are skipped without it."""
     folder = Path(os.environ.get("OSF_REFERENCE", ROOT.parent / "shared"))
     if not (folder / "reference").is_dir():
-        pytest.skip(f"no reference recordings: {folder} has no folder 'reference' (OSF_REFERENCE names another)")
+        pytest.skip(f"nothing to check against: no folder {folder}/reference (OSF_REFERENCE names another)")
     return folder
 
 
