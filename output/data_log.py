@@ -1,0 +1,124 @@
+"""`--log-data`: everything that is tracked as CSV, a line for each face and frame."""
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from output.console import warn
+from output.line_file import LineFile
+from tracking.faces import Face
+from tracking.features import FEATURE_NAMES
+
+COLUMNS = (
+    *("Frame", "Time", "Width", "Height", "FPS", "Face", "FaceID"),
+    *("RightOpen", "LeftOpen", "AverageConfidence", "Success3D", "PnPError"),
+    *(f"RotationQuat.{axis}" for axis in "XYZW"),
+    *(f"{name}.{axis}" for name in ("Euler", "RVec", "TVec") for axis in "XYZ"),
+    *(f"Landmark[{i}].{part}" for i in range(68) for part in ("X", "Y", "Confidence")),
+    *(f"Point3D[{i}].{axis}" for i in range(70) for axis in "XYZ"),
+    *FEATURE_NAMES,
+)
+# Whole numbers, the time to the microsecond, the rest as precise as the packet's float32.
+_ROW = ",".join(
+    {"Frame": "%d", "Time": "%.6f", "Face": "%d", "FaceID": "%d", "Success3D": "%d"}.get(name, "%.9g")
+    for name in COLUMNS
+)
+
+
+class DataLog:
+    """A CSV file (RFC 4180: `\\r\\n` line ends) that any reader takes, also while it is being written.
+
+    The lines of a frame are written at once, without a buffer: after a killed process every line is whole,
+    but perhaps the last. On a full disk one warning is given, frames are left out until there is room again,
+    and the file keeps ending with a whole line.
+
+    Args:
+        path: an existing file is overwritten.
+
+    Raises:
+        OSError: the file can't be opened, or not even the header fits on the disk.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = path
+        self._failed = False
+        header = io.StringIO()
+        csv.writer(header).writerow(COLUMNS)
+        self._file = LineFile(path)
+        try:
+            self._file.write(header.getvalue().encode())
+        except OSError:
+            self._file.close()
+            raise
+
+    def write(
+        self,
+        frame_number: int,
+        time: float,
+        width: float,
+        height: float,
+        fps: float,
+        faces: Sequence[Face],
+        face_id_offset: int = 0,
+    ) -> None:
+        """Append a line for each face of a frame. Never raises for trouble with the disk.
+
+        The numbers are those of the packet: 3D points as x, -y, -z, eyes 1 when unknown, missing features 0,
+        and a face with a number that is not finite is left out.
+
+        Args:
+            frame_number: of the frame, counted by the caller.
+            time: of capture, Unix seconds.
+            width, height: of the frame, pixels.
+            fps: the frame rate that was asked for.
+            faces: column `Face` counts them from 0.
+            face_id_offset: added to the id in column `FaceID`.
+        """
+        lines = []
+        for number, face in enumerate(faces):
+            values = _values(face)
+            if np.isfinite(values).all():
+                face_id = face.id + face_id_offset
+                lines.append(
+                    _ROW % (frame_number, time, width, height, fps, number, face_id, *values.tolist())
+                )
+        if not lines:
+            return
+        try:
+            self._file.write(("\r\n".join(lines) + "\r\n").encode())
+        except OSError as error:
+            if not self._failed:
+                self._failed = True
+                reason = f"{error.strerror}; what does not fit is left out"
+                warn(f"Writing to {self._path} failed: {reason}. Tracking goes on.")
+
+    def close(self) -> None:
+        """Close the file; a second time does nothing."""
+        self._file.close()
+
+    def __enter__(self) -> "DataLog":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def _values(face: Face) -> np.ndarray:
+    """The columns from RightOpen on, (444,) float64."""
+    eyes = (1.0, 1.0) if face.eye_blink is None else face.eye_blink
+    return np.concatenate(
+        [
+            [*eyes, face.conf, face.success, face.pnp_error],
+            face.quaternion,
+            face.euler,
+            face.rotation,
+            face.translation,
+            face.lms[:, [1, 0, 2]].ravel(),  # row, column -> x, y
+            (face.pts_3d * (1.0, -1.0, -1.0)).ravel(),
+            [face.current_features.get(name, 0.0) for name in FEATURE_NAMES],
+        ],
+        dtype=np.float64,
+    )
