@@ -52,6 +52,7 @@ LASH_SHEETS = tuple(range(25351, 26719, 114))  # 12 sheets: 3 upper and 3 lower,
 SKIN_AXIS, SKIN_TOP, SKIN_BOTTOM = 1.0, 15.0, -20.0
 SKULL = np.array([0.0, 4.0, 0.5], np.float32)  # the point that hair grows away from
 NECK = np.array([0.0, -9.0, -2.0], np.float32)  # the point that the head turns about
+FACE_MIDDLE = np.array([0.0, 0.5, 8.0], np.float32)
 
 # Largest eye rotations in degrees at weight 1 of the eyeLook* expressions.
 GAZE_SIDE, GAZE_UP, GAZE_DOWN = 32.0, 25.0, 28.0
@@ -364,7 +365,14 @@ def _mask(shape, polygon, blur):
 
 
 def _blend(texture, mask, color):
-    texture[..., :3] += mask[..., None] * (np.asarray(color, np.float32) - texture[..., :3])
+    rasterizer.blend(texture, np.asarray(mask, np.float32), np.asarray(color, np.float32))
+
+
+def _spot(shape, centre, reach_x, reach_y):
+    """A round blob, 1 at its centre (column, row), float32: exp(-(distance / reach)^2)."""
+    across = np.exp(-(((np.arange(shape[1]) - centre[0]) / reach_x) ** 2)).astype(np.float32)
+    down = np.exp(-(((np.arange(shape[0]) - centre[1]) / reach_y) ** 2)).astype(np.float32)
+    return np.outer(down, across)
 
 
 def _hair_height(angle_degrees, lift):
@@ -387,23 +395,21 @@ def skin_texture(model: HeadModel, look: Appearance, size: int = 1024) -> np.nda
     texture = np.empty((*shape, 4), np.float32)
     skin = np.array(look.skin, np.float32)
     tone = 1 + 0.05 * _noise(rng, shape, 6, 3) + 0.035 * _noise(rng, shape, size / 12, 2)
-    texture[..., :3] = tone[..., None] * skin
+    for c in range(3):
+        texture[..., c] = tone * skin[c]
     # Blood under the skin: green and blue fall where it shows.
     red = 0.25 * _noise(rng, shape, 9, 3)
     spots = [(marks[30], 1.3, 0.8), (marks[8], 1.6, 0.35), (marks[31:36].mean(0), 1.6, 0.5)]
     spots += [(0.55 * marks[a] + 0.45 * marks[b] + [0, 1.5 * per_cm], 2.2, 0.8) for a, b in ((41, 3), (46, 13))]
-    grid_x, grid_y = np.meshgrid(np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32))
     for centre, radius, amount in spots:
-        reach = radius * per_cm * 0.8
-        red += amount * np.exp(-((grid_x - centre[0]) ** 2 + (grid_y - centre[1]) ** 2) / (2 * reach**2))
+        red += np.float32(amount) * _spot(shape, centre, 1.13 * radius * per_cm, 1.13 * radius * per_cm)
     red *= look.redness
     texture[..., 1] *= 1 - 0.22 * red
     texture[..., 2] *= 1 - 0.20 * red
     # Darker, bluer skin under the eyes and on the lids.
     for eye in (slice(36, 42), slice(42, 48)):
         centre = marks[eye].mean(0) + [0, 0.35 * per_cm]
-        hollow = np.exp(-(((grid_x - centre[0]) / (1.7 * per_cm)) ** 2) - ((grid_y - centre[1]) / (1.0 * per_cm)) ** 2)
-        texture[..., :3] *= 1 - hollow[..., None] * np.array([0.16, 0.22, 0.2], np.float32)
+        _blend(texture, 0.9 * _spot(shape, centre, 1.7 * per_cm, per_cm), skin * np.array([0.82, 0.75, 0.78]))
         rim = np.zeros(shape, np.uint8)
         outline = np.round(_curve(np.concatenate([marks[eye], marks[eye][:1]]), 60) * 16).astype(np.int32)
         cv2.polylines(rim, [outline], True, 255, max(1, round(0.16 * per_cm)), cv2.LINE_AA, 4)
@@ -416,7 +422,7 @@ def skin_texture(model: HeadModel, look: Appearance, size: int = 1024) -> np.nda
             cv2.circle(dots, (round(x * 16), round(y * 16)), round(rng.uniform(0.03, 0.08) * per_cm * 16),
                        int(rng.integers(80, 255)), -1, cv2.LINE_AA, 4)  # fmt: skip
         _blend(texture, 0.5 * dots.astype(np.float32) / 255, skin * [0.55, 0.4, 0.33])
-    texture[..., 3] = 0.055 + 0.05 * np.exp(-(((grid_x - marks[30][0]) / (2 * per_cm)) ** 2))
+    texture[..., 3] = 0.055 + 0.05 * _spot(shape, marks[30], 2 * per_cm, 20 * per_cm)
     texture[..., 3] *= 1 + 0.25 * _noise(rng, shape, size / 16, 1)
 
     lips = _curve(np.concatenate([marks[[58]], marks[48:53], marks[[62]], marks[53:58], marks[[58]]]), 80)
@@ -432,7 +438,7 @@ def skin_texture(model: HeadModel, look: Appearance, size: int = 1024) -> np.nda
 
     # Beard shadow: jaw, chin and upper lip, with dots for the single hairs.
     if look.stubble > 0 or look.beard_length > 0:
-        area = beard_area(marks, angle, grid_x, grid_y, per_cm)
+        area = beard_area(marks, shape, per_cm)
         grain = np.clip(0.6 + 0.5 * _noise(rng, shape, size / 5, 1), 0, 1)
         strength = max(look.stubble, min(0.9, look.beard_length * 1.5))
         _blend(texture, strength * 0.8 * area * grain, np.array(look.brow_color) * 1.3)
@@ -446,13 +452,14 @@ def skin_texture(model: HeadModel, look: Appearance, size: int = 1024) -> np.nda
         grain = np.clip(0.85 + 0.15 * _noise(rng, shape, size / 4, 1), 0, 1)
         _blend(texture, (0.72 if look.hair_style == "buzz" else 0.9) * scalp * grain, np.array(look.hair) * 0.8)
         texture[..., 3] *= 1 - 0.9 * scalp
-    cloth = _smoothstep(-13.4 + look.collar, -13.6 + look.collar, level) * np.ones(shape, np.float32)
+    edge = -12.9 - 1.2 * np.cos(np.radians(angle)) + 0.3 * look.collar  # under the jumper
+    cloth = _smoothstep(-0.6, -0.8, level - edge[None])
     _blend(texture, cloth, look.cloth)
     texture[..., 3] *= 1 - cloth
     return np.clip(texture, 0.0015, 1)
 
 
-def beard_area(marks, angle, grid_x, grid_y, per_cm):
+def beard_area(marks, shape, per_cm):
     """Where a beard grows, 0..1, on the skin texture (marks: the 66 points there)."""
     sides = [marks[1] + [0, 0.5 * per_cm], marks[15] + [0, 0.5 * per_cm]]
     outline = np.concatenate(
@@ -463,10 +470,10 @@ def beard_area(marks, angle, grid_x, grid_y, per_cm):
          [marks[10] + [0, 2.5 * per_cm]], [marks[8] + [0, 2.2 * per_cm]], [marks[6] + [0, 2.5 * per_cm]],
          [marks[3] + [-1.5 * per_cm, 2 * per_cm]]]
     )  # fmt: skip
-    area = _mask(grid_x.shape, outline, 0.5 * per_cm)
+    area = _mask(shape, outline, 0.5 * per_cm)
     mouth = np.concatenate([marks[[58]], marks[48:53], marks[[62]], marks[53:58]])
     grown = mouth + (mouth - mouth.mean(0)) * [0.05, 0.12]
-    return area * (1 - _mask(grid_x.shape, grown, 0.1 * per_cm))
+    return area * (1 - _mask(shape, grown, 0.1 * per_cm))
 
 
 def _paint_brows(texture, marks, look, rng, per_cm):
@@ -571,27 +578,27 @@ def _head_radius(grid, direction):
     return top * (1 - fr) + (grid[r0 + 1, c0] * (1 - fc) + grid[r0 + 1, c1] * fc) * fr
 
 
-# (y, half width, half depth) of the clothed upper body, from the collar down, cm; its axis is at z = TORSO_AXIS.
+# (cm below the collar, half width, half depth) of the clothed upper body; its axis is at z = TORSO_AXIS.
 TORSO = np.array(
-    [(-12.9, 6.4, 6.1), (-13.6, 7.6, 7.0), (-14.8, 10.2, 8.2), (-16.2, 14.0, 9.4), (-17.8, 17.8, 10.4), (-20, 20.8, 11.2),
-     (-25, 22.8, 12), (-34, 23.4, 12.6), (-70, 22.5, 12.5)]
+    [(0, 7.3, 6.2), (0.5, 8.3, 7.2), (1.2, 11.5, 8.4), (2.1, 14.7, 9.4), (3.5, 17.8, 10.4), (5.8, 20.6, 11.2),
+     (12, 22.4, 12), (22, 23, 12.6), (60, 22, 12.5)]
 )  # fmt: skip
-TORSO_AXIS = -2.0
+TORSO_AXIS, COLLAR = -2.0, -11.9
 
 
 def torso_mesh(look: Appearance) -> Mesh:
     """Shoulders and chest in a jumper: rings from the collar down."""
     rings = TORSO.copy()
     if look.collar > 0:
-        rings = np.concatenate([[(rings[0, 0] + look.collar, 6.5, 6.0)], [(rings[0, 0] + look.collar * 0.5, 6.6, 6.2)], rings])
+        up = look.collar
+        rings = np.concatenate([[(-up, 6.9, 6.0)], [(-up * 0.5, 7.1, 6.2)], rings])
     turn = np.linspace(0, 2 * np.pi, 49)[:-1]
     t = np.linspace(0, len(rings) - 1, 4 * len(rings))
-    y, wide, deep = (np.interp(t, np.arange(len(rings)), rings[:, i]) for i in range(3))
-    # The collar lies lower in front than at the nape.
-    drop = 1.3 * np.exp(-((y - y[0]) / 3) ** 2)
+    below, wide, deep = (np.interp(t, np.arange(len(rings)), rings[:, i])[:, None] for i in range(3))
+    # The collar follows the root of the neck: low in front, highest on the shoulders.
+    saddle = np.exp(-((below / 5) ** 2)) * (-1.2 * np.cos(turn) - 0.7 * np.cos(2 * turn))
     points = np.stack(
-        [wide[:, None] * np.sin(turn), y[:, None] - drop[:, None] * np.cos(turn) + 0 * turn,
-         TORSO_AXIS + deep[:, None] * np.cos(turn)], -1
+        [wide * np.sin(turn), COLLAR - below + saddle, TORSO_AXIS + deep * np.cos(turn)], -1
     )  # fmt: skip
     k = len(turn)
     a = (np.arange(len(t) - 1)[:, None] * k + np.arange(k)).ravel()
@@ -664,13 +671,13 @@ class _Style:
 
 _STYLES = {
     "buzz": _Style((0.5, 0.9), 0.05, 0.5, 0.25),
-    "short": _Style((2.2, 4.5), 0.12, 0.55, 0.8),
-    "side": _Style((5.0, 8.5), 0.10, 0.9, 1.3),
-    "fringe": _Style((6.0, 9.0), 0.25, 0.7, 1.0),
-    "back": _Style((6.0, 9.0), 0.08, 0.9, 1.2),
+    "short": _Style((2.2, 4.5), 0.15, 0.7, 0.9),
+    "side": _Style((5.0, 8.5), 0.15, 1.0, 1.4),
+    "fringe": _Style((6.0, 9.0), 0.25, 0.8, 1.1),
+    "back": _Style((6.0, 9.0), 0.08, 1.0, 1.3),
     "curly": _Style((4.0, 9.0), 0.08, 0.25, 2.4, 0.5, 4.0),
-    "bob": _Style((15.0, 20.0), 0.55, 0.5, 1.4),
-    "long": _Style((24.0, 36.0), 0.55, 0.5, 1.5, waves=0.35),
+    "bob": _Style((15.0, 20.0), 1.0, 0.6, 1.3),
+    "long": _Style((24.0, 36.0), 1.0, 0.6, 1.4, waves=0.3),
 }
 
 
@@ -726,8 +733,7 @@ def grow_hair(model: HeadModel, look: Appearance, points: np.ndarray, density: f
         # Rooted where the painted beard is.
         size = 256
         per_cm = size / (SKIN_TOP - SKIN_BOTTOM)
-        x, y = np.meshgrid(np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32))
-        area = beard_area(_texture_place(rest[model.landmarks], size, size), None, x, y, per_cm)
+        area = beard_area(_texture_place(rest[model.landmarks], size, size), (size, size), per_cm)
         place = np.clip(_texture_place(rest, size, size), 0, size - 1).astype(int)
         keep = (area[place[:, 1], place[:, 0]] > 0.45) & (np.arange(len(rest)) < FACE.stop) & (rest[:, 2] > -1)
         count = int(4500 * density)
@@ -767,7 +773,8 @@ def _grow(style: _Style, look: Appearance, roots, grid, rng, steps=14):
     if look.hair_style == "fringe":  # cut above the eyes in front
         low = np.where(roots[:, 2] > 5, 6.0 + rng.normal(0, 0.35, count), -np.inf)
     p = roots.astype(np.float64)
-    way = _unit(p - SKULL) * 0.8 + 0.5 * _comb(look.hair_style, look, p, roots)
+    way = _unit(p - SKULL) * 0.5 + 0.7 * _unit(_comb(look.hair_style, look, p, roots))
+    cling = {"buzz": 0.0, "curly": 0.05, "short": 0.35}.get(look.hair_style, 0.6)
     path = [p]
     for k in range(1, steps):
         comb = _unit(_comb(look.hair_style, look, p, roots)) * style.comb * (1 - 0.6 * k / steps)
@@ -780,13 +787,15 @@ def _grow(style: _Style, look: Appearance, roots, grid, rng, steps=14):
         reach = _head_radius(grid, direction) + 0.12 + layer * min(1, k / 3)
         inside = (radius < reach) & (new[:, 1] > -9)
         new[inside] = SKULL + direction[inside] * reach[inside, None]
+        loose = (radius > reach) & (new[:, 1] > -3)
+        new[loose] -= direction[loose] * cling * (radius - reach)[loose, None]
         if look.hair_style in ("bob", "long", "side"):  # hair hangs beside the face, not over it
             face = (new[:, 2] > 1) & (new[:, 1] < 9.0) & (new[:, 1] > -12)
             wide = np.interp(new[:, 1], [-10, -4, 3, 9], [6.6, 7.3, 7.6, 5.8]) + 0.35 * layer
             short = face & (np.abs(new[:, 0]) < wide)
             new[short, 0] = np.sign(new[short, 0] + 1e-6 * way[short, 0]) * wide[short]
         # Out of the shoulders.
-        wide, deep = (np.interp(-new[:, 1], -TORSO[:, 0], TORSO[:, i]) + 0.3 + 0.5 * layer for i in (1, 2))
+        wide, deep = (np.interp(COLLAR - new[:, 1], TORSO[:, 0], TORSO[:, i]) + 0.3 + 0.5 * layer for i in (1, 2))
         depth = np.hypot(new[:, 0] / wide, (new[:, 2] - TORSO_AXIS) / deep)
         sunk = (depth < 1) & (new[:, 1] < -12.5)
         new[sunk, 0] /= np.maximum(depth[sunk], 0.3)
@@ -984,7 +993,7 @@ def render(model: HeadModel, head: HeadParameters, camera: Camera, scene: Scene,
     """
     look = head.appearance
     if actor is None:
-        actor = Actor.prepare(model, head.identity, look, 1024 if size[0] >= 200 else 512)
+        actor = Actor.prepare(model, head.identity, look, 640 if size[0] <= 320 else 1024)
     height, width = size[0] * supersample, size[1] * supersample
     bend = _Bend(head, camera)
     local = model.shape(head.identity, head.expression)
@@ -1270,7 +1279,7 @@ def random_appearance(rng: np.random.Generator) -> Appearance:
     tone = rng.uniform(0, len(SKIN_TONES) - 1)
     i = min(int(tone), len(SKIN_TONES) - 2)
     skin = SKIN_TONES[i] * (1 - tone + i) + SKIN_TONES[i + 1] * (tone - i)
-    skin = skin * np.exp(rng.normal(0, 0.06, 3))
+    skin = skin * np.exp(rng.normal(0, 0.08) + rng.normal(0, 0.03, 3))
     pale = tone < 2.5
     hair_p = [0.2, 0.2, 0.18, 0.1, 0.12, 0.07, 0.08, 0.05] if pale else [0.5, 0.28, 0.08, 0.01, 0.01, 0.01, 0.07, 0.04]
     hair = HAIR_COLORS[rng.choice(len(HAIR_COLORS), p=hair_p)] * np.exp(rng.normal(0, 0.2, 3) * [1, 0.4, 0.4])
@@ -1333,17 +1342,18 @@ def random_head(model: HeadModel, rng: np.random.Generator, max_yaw=75.0, max_pi
                           tuple(float(a) for a in torso))  # fmt: skip
 
 
-def random_camera(rng: np.random.Generator, face_share: tuple[float, float] = (0.35, 0.65),
-                  offset: float = 0.08) -> Camera:  # fmt: skip
-    """A camera that shows the face (about 20 cm from hairline to chin) with a share of the picture's height in
-    `face_share`, up to `offset` of the height away from the middle; from near (40 cm) to far (2 m)."""
+def random_camera(rng: np.random.Generator, rotation: tuple[float, float, float] = (0.0, 0.0, 0.0),
+                  face_share: tuple[float, float] = (0.4, 0.7), offset: float = 0.06) -> Camera:  # fmt: skip
+    """A camera that shows the face (about 20 cm from hairline to chin) of a head turned by `rotation` with a share of
+    the picture's height in `face_share`, up to `offset` of the height away from the middle; from near (40 cm) to far
+    (2 m)."""
     distance = float(np.exp(rng.uniform(np.log(42), np.log(200))))
     share = rng.uniform(*face_share)
     focal = share * distance / 20.0
     view = distance / focal  # cm that the picture's height spans there
     x, y = rng.uniform(-offset, offset, 2) * view
-    # The face's middle lies before and a little below the head's origin.
-    return Camera(float(focal), (float(x), float(y), distance + 7.0))
+    face = NECK + head_rotation(*rotation) @ (FACE_MIDDLE - NECK)
+    return Camera(float(focal), (float(x - face[0]), float(y - face[1]), float(distance + face[2])))
 
 
 def random_background(rng: np.random.Generator, size: int = 256) -> np.ndarray:
@@ -1366,7 +1376,9 @@ def random_background(rng: np.random.Generator, size: int = 256) -> np.ndarray:
         else:
             cv2.line(picture, (int(x), int(y)), (int(x + w), int(y + rng.integers(-size, size))), color,
                      int(rng.integers(1, size // 10)))  # fmt: skip
-    picture *= 1 + 0.1 * _noise(rng, (size, size), int(rng.integers(3, 40)), 3)[..., None]
+    grey = picture.mean(-1, keepdims=True)
+    picture = grey + (picture - grey) * rng.uniform(0, 0.8)
+    picture *= 1 + rng.uniform(0, 0.06) * _noise(rng, (size, size), int(rng.integers(3, 40)), 3)[..., None]
     if rng.random() < 0.8:
         picture = cv2.GaussianBlur(picture, (0, 0), float(np.exp(rng.uniform(0, np.log(12)))))
     return np.clip(picture, 0, 255).astype(np.uint8)
@@ -1398,7 +1410,7 @@ def random_rendering(model: HeadModel, rng: np.random.Generator, size: int = 256
     """One random head, the whole face in the picture: what the command line caches. size: height and width."""
     head = random_head(model, rng)
     scene = random_scene(rng, background)
-    camera = random_camera(rng)
+    camera = random_camera(rng, head.rotation)
     # Skin that is darker gets a longer exposure, as a camera would, but not all the way.
     brightness = float(np.mean(head.appearance.skin))
     scene = Scene(scene.lights, scene.light_colors, scene.sky, scene.ground, scene.background,

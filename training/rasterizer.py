@@ -280,3 +280,14 @@ def shade(
                     highlight = gloss * (0.35 + 4 * fresnel) * h**power if cosine > 0 else 0.0
                     value += light_colors[m, i] * visible * (albedo[i] * diffuse + highlight)
                 image[row, column, i] = value
+
+
+@njit(cache=True, fastmath=True)
+def blend(texture, mask, color):
+    """Moves the first three channels of texture (h, w, c) towards color (3,) by mask (h, w), in place."""
+    for y in range(mask.shape[0]):
+        for x in range(mask.shape[1]):
+            m = mask[y, x]
+            if m != 0:
+                for c in range(3):
+                    texture[y, x, c] += m * (color[c] - texture[y, x, c])
