@@ -1,0 +1,284 @@
+"""The tracker: from a frame to faces. Holds the slots and calls the steps; knows nothing of sockets or windows."""
+
+from __future__ import annotations
+
+import logging
+import time
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import numpy as np
+
+from tracking import features, pose
+from tracking.detection import BackgroundScan, FaceDetector, RetinaFaceDetector
+from tracking.faces import Box, Detection, Face, assign, group
+from tracking.gaze import GazeModel
+from tracking.landmarks import Crop, LandmarkModel
+from tracking.models import LANDMARK_MODELS, default_model_dir
+from tracking.slots import Slot
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+@dataclass
+class Timings:
+    """How long the steps of a frame took, milliseconds; 0 for a step that did not run."""
+
+    detect: float = 0.0
+    crop: float = 0.0
+    track: float = 0.0
+    points_3d: float = 0.0
+
+
+class Tracker:
+    """Finds faces in frames and follows them.
+
+    Args:
+        width, height: size of the frames, pixels; a frame of another size is taken as a change of the camera's.
+        model_type: landmark model, -3 to 4.
+        detection_threshold: minimum score of the face detector, 0 to 1.
+        threshold: minimum confidence of landmarks, 0 to 1; None: 0.6, or 0.87 for models below 0.
+        max_faces: how many faces at the most.
+        discard_after: for how many frames a lost face's box is still tried.
+        scan_every: frames between scans for further faces.
+        bbox_growth: share by which a lost face's box grows each frame.
+        max_threads: thread limit.
+        silent: has no effect (the tracker prints nothing); kept for programs that pass it.
+        model_dir: folder with the .onnx files; None: `models` beside the program.
+        no_gaze: leave the pupils out.
+        use_retinaface: find faces with RetinaFace; further faces in a background thread.
+        max_feature_updates: seconds after which a face's feature ranges stop adapting; 0: never.
+        static_model: do not adapt the 3D face shape to the person.
+        feature_level: 2 all features, 1 without steepness, quirk and in/out, 0 none.
+        try_hard: detect with both detectors and also try the whole frame.
+
+    Raises:
+        ValueError: an argument is out of its range.
+        tracking.models.ModelError: a model is missing or unusable.
+
+    Attributes:
+        timings: of the last frame.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        height: int,
+        model_type: int = 3,
+        detection_threshold: float = 0.6,
+        threshold: float | None = None,
+        max_faces: int = 1,
+        discard_after: int = 5,
+        scan_every: int = 3,
+        bbox_growth: float = 0.0,
+        max_threads: int = 4,
+        silent: bool = False,
+        model_dir: str | Path | None = None,
+        no_gaze: bool = False,
+        use_retinaface: bool = False,
+        max_feature_updates: float = 0,
+        static_model: bool = False,
+        feature_level: int = 2,
+        try_hard: bool = False,
+    ) -> None:
+        if model_type not in LANDMARK_MODELS:
+            raise ValueError(f"There is no model {model_type}; models are {sorted(LANDMARK_MODELS)}.")
+        sizes = {"width": width, "height": height, "max_faces": max_faces, "max_threads": max_threads}
+        for name, value in sizes.items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}.")
+        folder = Path(model_dir) if model_dir is not None else default_model_dir()
+        self.timings = Timings()
+        self.threshold = threshold if threshold is not None else 0.6 if model_type >= 0 else 0.87
+        self._size = (int(width), int(height))
+        self._max_faces = max_faces
+        self._discard_after = discard_after
+        self._scan_every = scan_every
+        self._bbox_growth = bbox_growth
+        self._try_hard = bool(try_hard)
+
+        self._single_landmarks = LandmarkModel(model_type, folder, max_threads)
+        # Several crops are shared out over a pool, one thread each.
+        workers = min(max_threads, max_faces)
+        self._pool = ThreadPoolExecutor(workers, "landmarks") if workers > 1 else None
+        self._pooled_landmarks = LandmarkModel(model_type, folder, 1) if self._pool else self._single_landmarks
+        self._gaze = None if no_gaze or model_type == -1 else GazeModel(folder)
+        retinaface = (
+            RetinaFaceDetector(folder, max_faces, max_threads) if use_retinaface or try_hard else None
+        )
+        detector = (
+            FaceDetector(folder, detection_threshold, max_faces, max_threads)
+            if not use_retinaface or try_hard
+            else None
+        )
+        self._detectors = [found for found in (detector, retinaface) if found is not None]
+        self._scan = None
+        if use_retinaface and retinaface is not None and max_faces > 1:
+            self._scan = BackgroundScan(retinaface.detect, _log.warning)
+            self._end_scan = weakref.finalize(self, self._scan.close)
+
+        level = min(feature_level, 1) if model_type == -1 else feature_level
+        contour = pose.CONTOUR_30_POINTS if model_type == -1 else pose.CONTOUR
+        self._slots = [
+            Slot(
+                number,
+                contour,
+                not static_model,
+                lambda: features.Features(max_feature_updates, level),
+                keep_features=max_feature_updates > 0,
+            )
+            for number in range(max_faces)
+        ]
+        self._boxes: list[Box] = []  # where the faces of the last frame that had any were
+        self._held = 0  # how many faces the previous frame had
+        self._frames_without_face = 0
+        self._frames_since_scan = 0
+
+    def __enter__(self) -> Tracker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the tracker's threads, without waiting for a scan that still runs."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._scan is not None:
+            self._end_scan()
+
+    def predict(self, frame: np.ndarray, additional_faces: Sequence[Box] = ()) -> list[Face]:
+        """Track the faces of a frame.
+
+        Args:
+            frame: (height, width, 3) BGR uint8.
+            additional_faces: boxes (x, y, width, height) in pixels to be tried beside those that are found.
+
+        Returns:
+            The faces, by id.
+
+        Raises:
+            ValueError: the frame is of another kind.
+        """
+        if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or 0 in frame.shape:
+            raise ValueError(f"A frame must be (height, width, 3) uint8, not {frame.shape} {frame.dtype}.")
+        height, width = frame.shape[:2]
+        self._follow_size(width, height)
+        self.timings = Timings()
+
+        began = time.perf_counter()
+        candidates = self._candidates(frame, additional_faces)
+        detected = time.perf_counter()
+        crops = [
+            crop
+            for order, box in enumerate(candidates)
+            if (crop := self._single_landmarks.prepare(frame, box, held=order < len(self._boxes))) is not None
+        ]
+        cropped = time.perf_counter()
+        detections = group(self._landmarks(crops))[: self._max_faces]
+        self._add_pupils(frame, detections)
+        tracked = time.perf_counter()
+        faces = self._assign(detections, width, height)
+        done = time.perf_counter()
+
+        self._remember(detections)
+        if candidates:
+            self.timings = Timings(
+                (detected - began) * 1e3, (cropped - detected) * 1e3, (tracked - cropped) * 1e3, (done - tracked) * 1e3
+            )
+        else:
+            self.timings = Timings(detect=(detected - began) * 1e3)
+        return faces
+
+    def _follow_size(self, width: int, height: int) -> None:
+        """Carry boxes and slots over to another size of the frame."""
+        if (width, height) == self._size:
+            return
+        x_scale, y_scale = width / self._size[0], height / self._size[1]
+        self._boxes = [(x * x_scale, y * y_scale, w * x_scale, h * y_scale) for x, y, w, h in self._boxes]
+        for slot in self._slots:
+            slot.resize(x_scale, y_scale)
+        self._size = (width, height)
+
+    def _candidates(self, frame: np.ndarray, additional_faces: Sequence[Box]) -> list[Box]:
+        """Boxes to be tried: held ones first, then the caller's, then the detectors', which run only when needed."""
+        candidates = [*self._boxes, *(tuple(box) for box in additional_faces)]
+        self._frames_since_scan += 1
+        if self._held == 0:
+            self._frames_since_scan = 0
+            for detector in self._detectors:
+                candidates += detector.detect(frame)
+            if self._try_hard:
+                candidates.append((0.0, 0.0, float(frame.shape[1]), float(frame.shape[0])))
+        elif self._held < self._max_faces:
+            if self._scan is not None:
+                candidates += self._scan.results()
+            if self._frames_since_scan >= self._scan_every:
+                self._frames_since_scan = 0
+                if self._scan is not None:
+                    self._scan.start(frame)
+                else:
+                    candidates += self._detectors[0].detect(frame)
+        else:
+            self._frames_since_scan = 0
+        return candidates
+
+    def _landmarks(self, crops: Sequence[Crop]) -> list[Detection]:
+        """Landmarks of the crops that show a face."""
+        model = self._single_landmarks if len(crops) == 1 else self._pooled_landmarks
+
+        def find(crop: Crop) -> Detection:
+            confidence, landmarks = model.decode(model.infer(crop), crop)
+            return Detection(confidence, np.vstack([landmarks, np.zeros((2, 3))]), crop.held)
+
+        return [found for found in self._map(find, crops) if found.conf > self.threshold]
+
+    def _add_pupils(self, frame: np.ndarray, detections: Sequence[Detection]) -> None:
+        gaze = self._gaze
+        if gaze is None:
+            return
+
+        def add(detection: Detection) -> None:
+            detection.lms[66:] = gaze.locate(frame, detection.lms[:66])
+
+        self._map(add, detections)
+
+    def _map(self, function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
+        """Apply a function to each item, on the pool when there is one and more than one item."""
+        run: Callable[..., Iterable[_R]] = map if self._pool is None or len(items) < 2 else self._pool.map
+        return list(run(function, items))
+
+    def _assign(self, detections: Sequence[Detection], width: int, height: int) -> list[Face]:
+        """Give the detections to the slots and update these; slots without one are lost."""
+        assigned = assign([slot.centre for slot in self._slots], detections)
+        faces = []
+        for slot in self._slots:
+            if slot.id not in assigned:
+                slot.lose()
+            elif (face := slot.update(assigned[slot.id], width, height)) is not None:
+                faces.append(face)
+        return faces
+
+    def _remember(self, detections: Sequence[Detection]) -> None:
+        """Keep the boxes for the next frame; those of lost faces for a while."""
+        self._held = len(detections)
+        if detections:
+            self._boxes = [detection.bbox for detection in detections]
+            self._frames_without_face = 0
+            return
+        self._frames_without_face += 1
+        if self._frames_without_face > self._discard_after:
+            self._boxes = []
+        grow = self._bbox_growth
+        self._boxes = [
+            (x - w * grow, y - h * grow, w * (1 + 2 * grow), h * (1 + 2 * grow)) for x, y, w, h in self._boxes
+        ]

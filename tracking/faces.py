@@ -1,0 +1,139 @@
+"""What leaves the tracker, and which result belongs to which face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+#: A box in the image: x (column of the left edge), y (row of the upper edge), width, height; pixels.
+Box = tuple[float, float, float, float]
+
+#: Two results whose boxes overlap more than this (intersection over union) are the same face.
+SAME_FACE_IOU = 0.3
+#: Advantage, in confidence, of a face that was held in the previous frame over a new one on the same spot.
+HELD_FACE_BONUS = 0.1
+
+
+@dataclass
+class Face:
+    """One tracked face in one frame.
+
+    Attributes:
+        id: number of the face's slot, from 0.
+        conf: confidence of the landmarks, 0 to 1.
+        success: whether the 3D fit succeeded.
+        pnp_error: error of the 3D fit, pixels.
+        quaternion: (4,) x, y, z, w of the head's rotation.
+        euler: (3,) angles as `cv2.RQDecomp3x3` returns them, degrees.
+        rotation: (3,) Rodrigues vector of the pose; see `tracking.pose` for its coordinates.
+        translation: (3,) translation of the pose.
+        lms: (68, 3) row, column (pixels), confidence of 66 landmarks, right pupil, left pupil.
+        pts_3d: (70, 3) 3D points: the landmarks, right and left pupil, right and left eyeball centre.
+        face_3d: (70, 3) the shape that the pose was fitted with.
+        contour: (n,) indices of the points that the pose was fitted to.
+        eye_blink: how far the right and the left eye are open, 0 closed to 1 open; None when unknown.
+        bbox: x, y, width, height of the 66 landmarks, pixels.
+        current_features: features by name, -1 to 1; empty when none was computed yet.
+    """
+
+    id: int
+    conf: float
+    success: bool
+    pnp_error: float
+    quaternion: np.ndarray
+    euler: np.ndarray
+    rotation: np.ndarray
+    translation: np.ndarray
+    lms: np.ndarray
+    pts_3d: np.ndarray
+    face_3d: np.ndarray
+    contour: np.ndarray
+    eye_blink: tuple[float, float] | None
+    bbox: Box
+    current_features: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Detection:
+    """Landmarks found in one candidate box.
+
+    Attributes:
+        conf: confidence of the landmarks, 0 to 1.
+        lms: (68, 3) row, column (pixels), confidence.
+        held: whether the candidate was a face of the previous frame.
+    """
+
+    conf: float
+    lms: np.ndarray
+    held: bool = False
+
+    @property
+    def bbox(self) -> Box:
+        """x, y, width, height of the 66 landmarks."""
+        return bounding_box(self.lms[:66])
+
+    @property
+    def centre(self) -> np.ndarray:
+        """(2,) row, column: the mean of the 66 landmarks."""
+        return self.lms[:66, :2].mean(axis=0)
+
+
+def bounding_box(points: np.ndarray) -> Box:
+    """Box around points of shape (n, 2 or more), row and column first."""
+    top, left = points[:, :2].min(axis=0)
+    bottom, right = points[:, :2].max(axis=0)
+    return float(left), float(top), float(right - left), float(bottom - top)
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes, 0 to 1."""
+    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    overlap = width * height
+    return overlap / (a[2] * a[3] + b[2] * b[3] - overlap)
+
+
+def group(detections: Sequence[Detection]) -> list[Detection]:
+    """Reduce overlapping detections to the best one each; the result is in falling order of confidence.
+
+    A face held from the previous frame gets a bonus in the contest, so that it is not taken over by a new box that
+    happens to score a little higher.
+    """
+
+    def rank(detection: Detection) -> float:
+        return detection.conf + (HELD_FACE_BONUS if detection.held else 0.0)
+
+    kept: list[Detection] = []
+    for detection in sorted(detections, key=rank, reverse=True):
+        if all(iou(detection.bbox, other.bbox) < SAME_FACE_IOU for other in kept):
+            kept.append(detection)
+    return kept
+
+
+def assign(centres: Sequence[np.ndarray | None], detections: Sequence[Detection]) -> dict[int, Detection]:
+    """Give each detection to the slot whose last centre is nearest.
+
+    Args:
+        centres: for each slot, its last (2,) row and column, or None when it was never used (counts as far away).
+        detections: at most as many as there are slots.
+
+    Returns:
+        Slot number to detection. Pairs are made nearest first; slots never used are filled in order.
+    """
+    pairs = []
+    for order, detection in enumerate(detections):
+        here = detection.centre
+        for slot, centre in enumerate(centres):
+            distance = np.inf if centre is None else float(np.hypot(*(here - centre)))
+            pairs.append((distance, slot, order))
+    assigned: dict[int, Detection] = {}
+    taken: set[int] = set()
+    for _, slot, order in sorted(pairs):
+        if slot not in assigned and order not in taken:
+            assigned[slot] = detections[order]
+            taken.add(order)
+    return assigned

@@ -1,0 +1,212 @@
+"""The 14 expression features: measured on the normalised 3D points, then set against the person's own range."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from remedian import remedian
+
+#: In the order of the packet.
+FEATURE_NAMES = (
+    "eye_l",
+    "eye_r",
+    "eyebrow_steepness_l",
+    "eyebrow_updown_l",
+    "eyebrow_quirk_l",
+    "eyebrow_steepness_r",
+    "eyebrow_updown_r",
+    "eyebrow_quirk_r",
+    "mouth_corner_updown_l",
+    "mouth_corner_inout_l",
+    "mouth_corner_updown_r",
+    "mouth_corner_inout_r",
+    "mouth_open",
+    "mouth_wide",
+)
+#: Left out at feature level 1 and by the model of 30 points.
+FINE_FEATURES = frozenset(name for name in FEATURE_NAMES if "steepness" in name or "quirk" in name or "inout" in name)
+#: How far, as a share of the median, a value must lie from it to become the first minimum or maximum.
+THRESHOLDS = {
+    name: 0.05
+    if "quirk" in name or "steepness" in name
+    else 0.02
+    if "inout" in name or name == "mouth_wide"
+    else 0.15
+    for name in FEATURE_NAMES
+}
+#: Share of the way from an extreme to the median at which the extreme's hard limit is set ...
+HARD_LIMIT = 0.15
+#: ... and of the way to that limit that the extreme moves with each value.
+DECAY = 0.001
+#: Share of the previous value in the smoothed one.
+SMOOTHING = 0.2
+
+
+def folded_angle(a: np.ndarray, b: np.ndarray) -> float:
+    """Folded angle of the line from a to b (x, y), degrees, -90 to 90.
+
+    theta = atan2 in 0 to 360; from 90 on it becomes 180 - theta; then from -90 down -(theta + 180). Lines between these
+    points run towards falling x, so that turning by the folded angle does not level a line but doubles its tilt; the
+    features' ranges and thresholds belong to that.
+    """
+    theta = np.degrees(np.arctan2(b[1] - a[1], b[0] - a[0])) % 360
+    if theta >= 90:
+        theta = 180 - theta
+    if theta <= -90:
+        theta = -(theta + 180)
+    return float(theta)
+
+
+def align(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Turn points (n, 2), x and y, about a by minus the folded angle of the line from a to b."""
+    theta = np.radians(folded_angle(a, b))
+    cos, sin = np.cos(theta), np.sin(theta)
+    return (points - a) @ np.array([[cos, -sin], [sin, cos]]) + a
+
+
+def measure(points: np.ndarray, fine: bool = True) -> dict[str, float]:
+    """Raw values of the features.
+
+    Args:
+        points: (70, 3) or (70, 2) normalised points, x and y first, y up.
+        fine: also the FINE_FEATURES.
+    """
+    p = points[:, :2]
+    norm_x = float((p[0, 0] - p[16, 0] + p[1, 0] - p[15, 0]) / 2)
+    norm_y = float((p[27, 1] - p[30, 1]) / 3)  # the mean of the bridge's three steps
+
+    def lid_gap(first: int, second: int, upper: list[int], lower: list[int]) -> float:
+        lids = align(p[upper + lower], p[first], p[second])
+        return abs(lids[:2, 1].mean() - lids[2:, 1].mean()) / norm_y
+
+    def quirk(first: int, second: int, inner: list[int]) -> float:
+        return np.abs(align(p[inner], p[first], p[second]) - p[first, 1]).max() / norm_y
+
+    corners_y = p[49:52, 1].mean()
+    raw = {
+        "eye_l": lid_gap(42, 45, [43, 44], [47, 46]),
+        "eye_r": lid_gap(36, 39, [37, 38], [41, 40]),
+        "eyebrow_updown_l": ((p[22, 1] + p[26, 1]) / 2 - p[27, 1]) / norm_y,
+        "eyebrow_updown_r": ((p[17, 1] + p[21, 1]) / 2 - p[27, 1]) / norm_y,
+        "mouth_corner_updown_l": (corners_y - p[62, 1]) / norm_y,
+        "mouth_corner_updown_r": (corners_y - p[58, 1]) / norm_y,
+        "mouth_open": abs(p[59:62, 1].mean() - p[63:66, 1].mean()) / norm_y,
+        "mouth_wide": abs(p[58, 0] - p[62, 0]) / norm_x,
+    }
+    if fine:
+        level = np.mean([folded_angle(p[a], p[b]) for a, b in ((42, 45), (36, 39), (0, 16), (31, 35))])
+        middle_x = p[[50, 60, 27, 30, 64, 55], 0].mean()
+        raw |= {
+            "eyebrow_steepness_l": -folded_angle(p[22], p[26]) - level,
+            "eyebrow_steepness_r": folded_angle(p[17], p[21]) - level,
+            "eyebrow_quirk_l": quirk(22, 26, [23, 24, 25]),
+            "eyebrow_quirk_r": quirk(17, 21, [18, 19, 20]),
+            "mouth_corner_inout_l": abs(middle_x - p[62, 0]) / norm_x,
+            "mouth_corner_inout_r": abs(middle_x - p[58, 0]) / norm_x,
+        }
+    return {name: float(value) for name, value in raw.items()}
+
+
+class RunningRange:
+    """One feature of one person: its running median, minimum and maximum, which its raw values are set against."""
+
+    def __init__(self, threshold: float) -> None:
+        self.threshold = threshold
+        self.minimum: float | None = None
+        self.maximum: float | None = None
+        self._hard_minimum = self._hard_maximum = 0.0
+        self._median = remedian()
+        self._smoothed = 0.0
+
+    def update(self, x: float, learning: bool = True) -> float:
+        """Return the smoothed position of x in the range: -1 minimum, 0 median, 1 maximum.
+
+        Args:
+            x: a raw value, finite.
+            learning: whether median and range still adapt.
+        """
+        if learning:
+            self._median + x
+        position = self._position(x, self._median.median(), learning)
+        self._smoothed = SMOOTHING * self._smoothed + (1 - SMOOTHING) * position
+        return self._smoothed
+
+    def _position(self, x: float, median: float, learning: bool) -> float:
+        # Divided by the median as it is, with its sign: a feature whose median is negative finds its first extremes
+        # by the other side's rule. A median of 0 has no relative distance, so nothing is found there.
+        distance = (x - median) / median if median else 0.0
+        if self.minimum is None and not (x < median and -distance > self.threshold):
+            return 0.0
+        if self.minimum is None or x < self.minimum:
+            if learning:
+                self.minimum = x
+                self._hard_minimum = x + HARD_LIMIT * (median - x)
+            return -1.0
+        if self.maximum is None and not (x > median and distance > self.threshold):
+            return 0.0
+        if self.maximum is None or x > self.maximum:
+            if learning:
+                self.maximum = x
+                self._hard_maximum = x + HARD_LIMIT * (median - x)
+            return 1.0
+        if learning:
+            if self.minimum < self._hard_minimum:
+                self.minimum += DECAY * (self._hard_minimum - self.minimum)
+            if self.maximum > self._hard_maximum:
+                self.maximum += DECAY * (self._hard_maximum - self.maximum)
+        if x < median:
+            return -(1 - _ratio(x - self.minimum, median - self.minimum))
+        if x > median:
+            return _ratio(x - median, self.maximum - median)
+        return 0.0
+
+
+def _ratio(part: float, whole: float) -> float:
+    """part / whole within -1 to 1, also where an extreme has moved past the value or onto the median."""
+    return min(max(part / whole, -1.0), 1.0) if whole else 0.0
+
+
+class Features:
+    """The features of one face through time.
+
+    Args:
+        max_updates: seconds after the first value at which median and range stop adapting; 0: never.
+        level: 2 all features, 1 without FINE_FEATURES (which stay 0), 0 none.
+        clock: time in seconds.
+    """
+
+    def __init__(self, max_updates: float = 0, level: int = 2, clock: Callable[[], float] = time.monotonic) -> None:
+        self.max_updates = max_updates
+        self.level = level
+        self._clock = clock
+        self._first_seen: float | None = None
+        self._ranges = {name: RunningRange(THRESHOLDS[name]) for name in FEATURE_NAMES}
+
+    def update(self, points: np.ndarray) -> dict[str, float]:
+        """Return the features of normalised points (70, 3), by name in the packet's order.
+
+        Raises ValueError for points on which a feature has no finite value.
+        """
+        if self.level <= 0:
+            return {}
+        raw = measure(points, fine=self.level >= 2)
+        if not np.isfinite(list(raw.values())).all():
+            raise ValueError("These points give no finite features.")
+        now = self._clock()
+        if self._first_seen is None:
+            self._first_seen = now
+        learning = not self.max_updates or now - self._first_seen < self.max_updates
+        return {
+            name: self._ranges[name].update(raw[name], learning) if name in raw else 0.0 for name in FEATURE_NAMES
+        }
+
+
+def eye_open(features: dict[str, float]) -> tuple[float, float] | None:
+    """How far the right and the left eye are open, 0 to 1; None without features."""
+    if not features:
+        return None
+    right, left = (1 - min(max(-features[name], 0.0), 1.0) for name in ("eye_r", "eye_l"))
+    return right, left

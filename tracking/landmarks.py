@@ -1,0 +1,104 @@
+"""The 66 facial landmarks: from a box in the frame to points and their confidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .crops import decode_maps, normalize_into
+from .faces import Box
+from .models import LANDMARK_MODELS, load
+
+#: How much a box grows before it is cropped: at both sides, as a share of its width; above and below, of its height.
+BOX_GROWTH = (0.1, 0.125)
+#: Smaller crops (pixels) are not looked at.
+MIN_CROP = 4
+#: Which of the 30 points of the smallest model stands for each of the 66.
+SPREAD_30_POINTS = np.array(
+    [0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7, 7, 8, 8, 9, 10, 10, 11, 11, 12, 21, 21, 21, 22, 23, 23]
+    + [23, 23, 23, 13, 14, 14, 15, 16, 16, 17, 18, 18, 19, 20, 20, 24, 25, 25, 25, 26, 26, 27, 27, 27, 24, 24, 28, 28]
+    + [28, 26, 29, 29, 29]
+)
+#: The smallest model's confidence is that of its worst points when they are worse than this.
+WEAK_POINTS_30 = 0.65
+
+
+@dataclass
+class Crop:
+    """A part of the frame, ready for the landmark model.
+
+    Attributes:
+        tensor: (1, 3, R, R) the network's input.
+        x, y: column and row of the upper left pixel in the frame.
+        width, height: size in the frame, pixels.
+        held: whether this was a face of the previous frame.
+    """
+
+    tensor: np.ndarray
+    x: int
+    y: int
+    width: int
+    height: int
+    held: bool
+
+
+class LandmarkModel:
+    """A landmark model: prepare a crop, infer its maps, decode the points.
+
+    `infer` may be called from several threads at the same time.
+
+    Args:
+        model_type: `--model` number.
+        model_dir: folder with the model.
+        threads: how many threads a run may use.
+    """
+
+    def __init__(self, model_type: int, model_dir: Path, threads: int = 1) -> None:
+        self.spec = spec = LANDMARK_MODELS[model_type]
+        self._session = load(
+            model_dir / spec.file,
+            threads,
+            [[1, 3, spec.side, spec.side]],
+            [[1, 3 * spec.points, spec.map_side, spec.map_side]],
+        )
+        self._input = self._session.get_inputs()[0].name
+
+    def prepare(self, frame: np.ndarray, box: Box, held: bool = False) -> Crop | None:
+        """Cut a box, grown a little, out of a BGR uint8 frame; None when too little of it lies inside."""
+        if not np.isfinite(box).all():
+            return None
+        x, y, width, height = box
+        # Whole pixels of growth, and rows rounded up, columns down: every tracker of this family cuts so, and other
+        # roundings move the landmarks by a third of a pixel.
+        grow_x, grow_y = int(width * BOX_GROWTH[0]), int(height * BOX_GROWTH[1])
+        left, right = np.clip((x - grow_x, x + width + grow_x), 0, frame.shape[1]).astype(int).tolist()
+        top, bottom = np.clip((y - grow_y + 1, y + height + grow_y + 1), 0, frame.shape[0]).astype(int).tolist()
+        if right - left < MIN_CROP or bottom - top < MIN_CROP:
+            return None
+        side = self.spec.side
+        tensor = np.empty((1, 3, side, side), dtype=np.float32)
+        picture = cv2.resize(frame[top:bottom, left:right], (side, side), interpolation=cv2.INTER_LINEAR)
+        normalize_into(picture, tensor[0])
+        return Crop(tensor, left, top, right - left, bottom - top, held)
+
+    def infer(self, crop: Crop) -> np.ndarray:
+        """Return the maps (3 K, G, G) of a crop."""
+        return self._session.run(None, {self._input: crop.tensor})[0][0]
+
+    def decode(self, maps: np.ndarray, crop: Crop) -> tuple[float, np.ndarray]:
+        """Return the confidence of the face and its landmarks (66, 3): row, column in the frame, confidence."""
+        spec = self.spec
+        span = spec.side - 1
+        points = decode_maps(maps, span / (spec.map_side - 1), span / spec.logit_factor)
+        confidence = float(points[:, 2].mean())
+        if spec.points == 30:
+            points = points[SPREAD_30_POINTS]
+            weakest = float(np.partition(points[:, 2], 3)[:3].mean())
+            if weakest < WEAK_POINTS_30:
+                confidence = weakest
+        points[:, 0] = crop.y + points[:, 0] * (crop.height / spec.side)
+        points[:, 1] = crop.x + points[:, 1] * (crop.width / spec.side)
+        return confidence, points

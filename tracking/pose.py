@@ -1,0 +1,242 @@
+"""Head pose: solvePnP with a sound first guess, back-projection, quaternion, Euler angles.
+
+Coordinates. An image point is (row, column), and the pose is solved with the **row as x and the column as y**. The
+camera is K = [[W, 0, W/2], [0, W, H/2], [0, 0, 1]] for a frame of W x H pixels, without distortion. A point X of the
+head stands at P = R X + t before the camera and is seen at (row, column) = (W Px/Pz + W/2, W Py/Pz + H/2).
+
+Receivers of the tracking data undo this transposition, and they are built on the solution with negative depth,
+t_z < 0, so that both must stay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .face_shape import REFERENCE_SHAPE
+
+#: The points that the pose is fitted to: ends of the jaw line, chin, bridge of the nose, nostrils.
+CONTOUR = np.array([0, 1, 8, 15, 16, 27, 28, 29, 30, 31, 32, 33, 34, 35])
+#: The same for the model of 30 points, of which some stand for several of the 66.
+CONTOUR_30_POINTS = np.array([0, 2, 8, 14, 16, 27, 30, 33])
+#: The points over which the error of the fit is taken: jaw line and tip of the nose.
+ERROR_POINTS = np.array([*range(17), 30])
+#: Eyeball centres lie this far behind the middle between the eye's corners, as a share of the eye's width.
+EYEBALL_DEPTH = 0.385
+#: From a solution before the camera (t_z > 0), the guess for the one behind it: points, depths and all turn about.
+BEHIND_CAMERA = np.diag([-1.0, -1.0, 1.0])
+#: A followed pose whose error is over this share of the face's size in the image is checked against a fresh one.
+DOUBTFUL_ERROR = 0.15
+
+
+@dataclass
+class Pose:
+    """A solved head pose.
+
+    Attributes:
+        rotation: (3,) Rodrigues vector.
+        matrix: (3, 3) the same rotation as a matrix R.
+        translation: (3,) t.
+        error: see `solve`.
+    """
+
+    rotation: np.ndarray
+    matrix: np.ndarray
+    translation: np.ndarray
+    error: float
+
+
+def camera_matrix(width: float, height: float) -> np.ndarray:
+    """(3, 3) camera matrix for a frame of that size (pixels), for points (row, column); see the module's text."""
+    return np.array([[width, 0.0, width / 2], [0.0, width, height / 2], [0.0, 0.0, 1.0]])
+
+
+def project(
+    points_3d: np.ndarray, rotation: np.ndarray, translation: np.ndarray, width: float, height: float
+) -> np.ndarray:
+    """Project points of the head into the image.
+
+    Args:
+        points_3d: (n, 3) in the head's frame.
+        rotation: (3,) Rodrigues vector or (3, 3) matrix.
+        translation: (3,).
+        width, height: size of the frame, pixels.
+
+    Returns:
+        (n, 2) row, column.
+    """
+    matrix = rotation if np.shape(rotation) == (3, 3) else cv2.Rodrigues(np.asarray(rotation, np.float64))[0]
+    seen = points_3d @ matrix.T + np.reshape(translation, 3)
+    return seen[:, :2] * (width / seen[:, 2:]) + (width / 2, height / 2)
+
+
+def solve(
+    shape: np.ndarray,
+    landmarks: np.ndarray,
+    width: float,
+    height: float,
+    contour: np.ndarray = CONTOUR,
+    previous: Pose | None = None,
+) -> Pose | None:
+    """Fit the pose of a shape to landmarks.
+
+    Starts from the previous frame's pose; without one, or when that leads astray, from a closed-form guess, so that a
+    face is solved from its first frame on however it leans.
+
+    Args:
+        shape: (70, 3) points of the head.
+        landmarks: (66 or more, 2 or more) row, column.
+        width, height: size of the frame, pixels.
+        contour: indices of the points to fit.
+        previous: pose of the same face in the previous frame.
+
+    Returns:
+        The pose, always with t_z < 0, or None when there is none for these landmarks. Its error is
+        sqrt(sum |landmark - projection|^2 over ERROR_POINTS / (2 * number of fitted points)), pixels.
+    """
+    image_points = np.ascontiguousarray(landmarks[:66, :2], dtype=np.float64)
+    if not np.isfinite(image_points).all():
+        return None
+    camera = camera_matrix(width, height)
+
+    def refine(rotation: np.ndarray, translation: np.ndarray) -> Pose | None:
+        try:
+            solved, rotation, translation = cv2.solvePnP(
+                shape[contour],
+                image_points[contour],
+                camera,
+                None,
+                rotation.reshape(3, 1).copy(),
+                translation.reshape(3, 1).copy(),
+                useExtrinsicGuess=True,
+                flags=cv2.SOLVEPNP_ITERATIVE,
+            )
+        except cv2.error:
+            return None
+        # Reshaped: OpenCV 4 returns columns here, OpenCV 5 rows in some builds; nothing below may depend on it.
+        rotation, translation = np.reshape(rotation, 3), np.reshape(translation, 3)
+        if not solved or not np.isfinite(rotation).all() or not translation[2] < 0:
+            return None
+        matrix = cv2.Rodrigues(rotation)[0]
+        residual = image_points[ERROR_POINTS] - project(
+            shape[ERROR_POINTS], matrix, translation, width, height
+        )
+        error = float(np.sqrt((residual**2).sum() / (2 * len(contour))))
+        return Pose(rotation, matrix, translation, error) if np.isfinite(error) else None
+
+    followed = refine(previous.rotation, previous.translation) if previous is not None else None
+    if followed is not None and followed.error < DOUBTFUL_ERROR * np.ptp(image_points, axis=0).max():
+        return followed
+    guess = _first_guess(shape[contour], image_points[contour], camera)
+    fresh = refine(*guess) if guess is not None else None
+    solutions = [pose for pose in (followed, fresh) if pose is not None]
+    return min(solutions, key=lambda pose: pose.error, default=None)
+
+
+def _first_guess(
+    points_3d: np.ndarray, image_points: np.ndarray, camera: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """A pose (rotation, translation) near the wanted one, from a closed-form solver; None when that finds nothing."""
+    try:
+        solved, rotation, translation = cv2.solvePnP(
+            points_3d, image_points, camera, None, flags=cv2.SOLVEPNP_SQPNP
+        )
+    except cv2.error:
+        return None
+    if not solved or not np.isfinite(rotation).all() or not np.isfinite(translation).all():
+        return None
+    matrix, translation = cv2.Rodrigues(rotation)[0], np.reshape(translation, 3)
+    if translation[2] > 0:
+        matrix, translation = BEHIND_CAMERA @ matrix, -translation
+    return cv2.Rodrigues(matrix)[0].reshape(3), translation
+
+
+def back_project(
+    shape: np.ndarray, landmarks: np.ndarray, pose: Pose, width: float, height: float
+) -> np.ndarray:
+    """Give each landmark the depth of its point of the shape, in the head's frame.
+
+    Args:
+        shape: (70, 3) points of the head.
+        landmarks: (68, 2 or more) row, column of 66 landmarks, right pupil, left pupil.
+        pose: where the head is.
+        width, height: size of the frame, pixels.
+
+    Returns:
+        (70, 3) the 66 landmarks, the pupils (at the depth of the line between their eye's corners) and the eyeball
+        centres (right first).
+    """
+    image_points = landmarks[:68, :2]
+    depth = np.empty(68)
+    depth[:66] = shape[:66] @ pose.matrix[2] + pose.translation[2]
+    first, second = np.array([36, 42]), np.array([39, 45])
+    to_first = np.hypot(*(image_points[66:68] - image_points[first]).T)
+    to_second = np.hypot(*(image_points[66:68] - image_points[second]).T)
+    total = to_first + to_second
+    share = np.divide(to_first, total, out=np.full(2, 0.5), where=total > 0)
+    depth[66:] = depth[first] * share + depth[second] * (1 - share)
+
+    rays = np.ones((68, 3))
+    rays[:, :2] = (image_points - (width / 2, height / 2)) / width
+    points = np.empty((70, 3))
+    points[:68] = (rays * depth[:, None] - pose.translation) @ pose.matrix  # from the right: R^-1 = R^T
+    eye_width = np.linalg.norm(points[first] - points[second], axis=1)
+    points[68:] = (points[first] + points[second]) / 2
+    points[68:, 2] -= EYEBALL_DEPTH * eye_width
+    return points
+
+
+def normalize(points: np.ndarray) -> np.ndarray:
+    """Bring 3D points into the frame that features are measured in.
+
+    The tip of the nose is the origin, the bridge is vertical, and the sizes of bridge and face (x, y) are those of the
+    reference shape; z stays.
+
+    Args:
+        points: (70, 3) from `back_project`.
+
+    Returns:
+        (70, 3).
+    """
+    result = points.copy()
+    result[:, :2] -= points[30, :2]
+    x, y = result[27, :2]
+    length = np.hypot(x, y)
+    result[:, :2] = result[:, :2] @ (np.array([[y, x], [-x, y]]) / length)
+    bridge = (result[[27, 28, 29], 1] - result[[28, 29, 30], 1]) / _REFERENCE_BRIDGE
+    widths = np.abs(result[[0, 36, 42], 0] - result[[16, 39, 45], 0]) / _REFERENCE_WIDTHS
+    result[:, 1] /= bridge.mean()
+    result[:, 0] /= widths.mean()
+    return result
+
+
+_REFERENCE_BRIDGE = REFERENCE_SHAPE[[27, 28, 29], 1] - REFERENCE_SHAPE[[28, 29, 30], 1]
+_REFERENCE_WIDTHS = np.abs(REFERENCE_SHAPE[[0, 36, 42], 0] - REFERENCE_SHAPE[[16, 39, 45], 0])
+
+
+def quaternion(matrix: np.ndarray) -> np.ndarray:
+    """(4,) x, y, z, w of the transpose of a rotation matrix, of length 1.
+
+    The branch is that of the largest component, which comes out positive (S. W. Shepperd, "Quaternion from Rotation
+    Matrix", Journal of Guidance and Control 1 (1978), 223-224).
+    """
+    m = matrix.T
+    trace = m[0, 0] + m[1, 1] + m[2, 2]
+    largest = int(np.argmax((m[0, 0], m[1, 1], m[2, 2], trace)))
+    if largest == 3:
+        q = (m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1], 1 + trace)
+    elif largest == 0:
+        q = (1 + 2 * m[0, 0] - trace, m[1, 0] + m[0, 1], m[0, 2] + m[2, 0], m[2, 1] - m[1, 2])
+    elif largest == 1:
+        q = (m[1, 0] + m[0, 1], 1 + 2 * m[1, 1] - trace, m[2, 1] + m[1, 2], m[0, 2] - m[2, 0])
+    else:
+        q = (m[0, 2] + m[2, 0], m[2, 1] + m[1, 2], 1 + 2 * m[2, 2] - trace, m[1, 0] - m[0, 1])
+    q = np.array(q)
+    return q / np.linalg.norm(q)
+
+
+def euler(matrix: np.ndarray) -> np.ndarray:
+    """(3,) angles about x, y, z of a rotation matrix, degrees, as `cv2.RQDecomp3x3` decomposes it."""
+    return np.array(cv2.RQDecomp3x3(matrix)[0])

@@ -1,0 +1,124 @@
+"""A face's memory through time: its pose, its shape, its features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from . import pose as pose_module
+from .face_shape import REFERENCE_SHAPE, AdaptiveShape
+from .faces import Detection, Face
+from .features import Features, eye_open
+
+#: Below this confidence, or above this error of the fit, points are not normalised and features not updated.
+MIN_CONFIDENCE, MAX_ERROR = 0.4, 300.0
+#: After more frames than this above MAX_ERROR, shape and pose start over.
+MAX_FAILURES = 5
+
+
+class Slot:
+    """What the tracker remembers of the face with one id.
+
+    Args:
+        id: number of the slot, from 0.
+        contour: indices of the points that the pose is fitted to.
+        adapt: whether the 3D shape adapts to the person.
+        make_features: makes the features of a new person.
+        keep_features: whether the features outlive a loss of the face.
+    """
+
+    def __init__(
+        self,
+        id: int,
+        contour: np.ndarray,
+        adapt: bool,
+        make_features: Callable[[], Features],
+        keep_features: bool,
+    ) -> None:
+        self.id = id
+        self.centre: np.ndarray | None = None  # (2,) row, column where the face was last; None: never used
+        self._contour = contour
+        self._adapt = adapt
+        self._make_features = make_features
+        self._keep_features = keep_features
+        self._features = make_features()
+        self._current: dict[str, float] = {}
+        self._pose: pose_module.Pose | None = None
+        self._shape = AdaptiveShape()
+        self._failures = 0
+
+    def lose(self) -> None:
+        """The face is gone: start over, but remember where it was."""
+        self._restart_fit()
+        if not self._keep_features:
+            self._features = self._make_features()
+        self._current = {}
+
+    def resize(self, x_scale: float, y_scale: float) -> None:
+        """The frame's size has changed by these factors: the pose belongs to the old camera and is found anew."""
+        self._pose = None
+        if self.centre is not None:
+            self.centre = self.centre * (y_scale, x_scale)
+
+    def update(self, detection: Detection, width: int, height: int) -> Face | None:
+        """Fit the face to its landmarks in a frame of width x height pixels.
+
+        Returns None when no pose can be found for them or when a number comes out that is not finite.
+        """
+        self.centre = detection.centre
+        shape = self._shape.points if self._adapt else REFERENCE_SHAPE
+        pose = pose_module.solve(shape, detection.lms, width, height, self._contour, self._pose)
+        self._pose = pose
+        if pose is None:
+            return None
+        points = pose_module.back_project(shape, detection.lms, pose, width, height)
+        euler = pose_module.euler(pose.matrix)
+        eyes = None
+        if detection.conf >= MIN_CONFIDENCE and pose.error <= MAX_ERROR:
+            normalized = pose_module.normalize(points)
+            if not np.isfinite(normalized).all():
+                return None
+            points = normalized
+            self._current = self._features.update(points)
+            eyes = eye_open(self._current)
+        face = Face(
+            id=self.id,
+            conf=detection.conf,
+            success=True,
+            pnp_error=pose.error,
+            quaternion=pose_module.quaternion(pose.matrix),
+            euler=euler,
+            rotation=pose.rotation,
+            translation=pose.translation,
+            lms=detection.lms,
+            pts_3d=points,
+            face_3d=shape.copy(),
+            contour=self._contour,
+            eye_blink=eyes,
+            bbox=detection.bbox,
+            current_features=dict(self._current),
+        )
+        self._prepare_next(face, pose, width, height)
+        numbers = (face.pts_3d, face.lms, face.quaternion, face.euler)
+        return face if all(np.isfinite(values).all() for values in numbers) else None
+
+    def _prepare_next(self, face: Face, pose: pose_module.Pose, width: int, height: int) -> None:
+        """Count failures, and adapt the shape for the next frame."""
+        if pose.error > MAX_ERROR:
+            self._failures += 1
+            if self._failures > MAX_FAILURES:
+                self._restart_fit()
+            return
+        self._failures = 0
+        if self._adapt and face.conf >= MIN_CONFIDENCE:
+
+            def project(points: np.ndarray) -> np.ndarray:
+                return pose_module.project(points, pose.matrix, pose.translation, width, height)
+
+            self._shape.adapt(face.lms, face.euler, project)
+
+    def _restart_fit(self) -> None:
+        self._pose = None
+        self._shape = AdaptiveShape()
+        self._failures = 0
