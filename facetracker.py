@@ -1,0 +1,133 @@
+"""Tracks faces in a webcam, video or raw frames and sends their data over UDP: `python facetracker.py -h`."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+
+from interrupts import Interrupts
+from options import Options, parse, warnings
+from priority import set_priority
+
+# What needs numpy, OpenCV or onnxruntime is imported inside the functions: these libraries read their thread
+# limits while they load, and a list of cameras should not wait for the models' one.
+
+TRACEBACK = "FACETRACKER_TRACEBACK"  # set in the environment, it shows where an unforeseen error comes from
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the program with these arguments (`sys.argv` when None) and returns its exit code."""
+    options = parse(arguments)
+    limit_threads(options.max_threads)
+    from output.console import warn
+
+    try:
+        with Interrupts() as interrupts:
+            for sentence in warnings(options):
+                warn(sentence)
+            if options.priority is not None:
+                try:
+                    set_priority(options.priority)
+                except OSError as error:
+                    warn(f"The system refuses --priority {options.priority}: {error.strerror}.")
+            if options.list_dcaps is not None:
+                return list_capabilities(options.list_dcaps)
+            if options.list_cameras:
+                return list_cameras(names_only=options.list_cameras > 1)
+            if options.benchmark:
+                return benchmark(options, interrupts)
+            return run(options, interrupts)
+    except OSError as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        warn(f"{error.filename}: {error.strerror}." if error.filename else str(error))
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        warn(f"The tracker ends because of an error of its own ({reason}); {TRACEBACK}=1 shows where.")
+    return 1
+
+
+def limit_threads(limit: int) -> None:
+    """Has the numeric libraries use at most so many threads."""
+    for library in ("OMP", "OPENBLAS", "MKL", "VECLIB"):
+        os.environ[f"{library}_NUM_THREADS"] = str(limit)
+    import cv2
+
+    cv2.setNumThreads(limit)
+
+
+def list_cameras(names_only: bool) -> int:
+    """`--list-cameras`."""
+    import cameras
+    from output.console import write_line
+
+    for line in cameras.camera_lines(cameras.list_cameras(), names_only):
+        write_line(sys.stdout, line)
+    return 0
+
+
+def list_capabilities(number: int) -> int:
+    """`--list-dcaps`: of camera `number`, or of all when it is -1."""
+    import cameras
+    from output.console import warn, write_line
+
+    found = cameras.list_cameras()
+    if number == -1:
+        lines = cameras.all_capability_lines((camera, cameras.capabilities(camera)) for camera in found)
+    else:
+        camera = cameras.find_camera(number, found)
+        if camera is None:
+            there = "; ".join(cameras.camera_lines(found)[1:])
+            warn(f"There is no camera {number} (cameras here: {there or 'none'}).")
+            return 1
+        lines = cameras.capability_lines(cameras.capabilities(camera))
+    for line in lines:
+        write_line(sys.stdout, line)
+    return 0
+
+
+def benchmark(options: Options, interrupts: Interrupts) -> int:
+    """`--benchmark`: a line for each model, 0 for one that can't be timed, so that lines keep their place."""
+    from model_benchmark import MODELS, frames_per_second
+    from output.console import warn, write_line
+    from tracking.models import ModelError
+
+    timed = 0
+    for model in MODELS:
+        try:
+            measure = partial(frames_per_second, model, options.model_dir, options.max_threads)
+            speed = interrupts.wait_for(measure)
+            timed += 1
+        except ModelError as error:
+            warn(str(error))
+            speed = 0.0
+        if speed is None:
+            return 0
+        write_line(sys.stdout, f"{speed:.3f}")
+    return 0 if timed else 1
+
+
+def run(options: Options, interrupts: Interrupts) -> int:
+    """Tracks faces, which is what the program is for."""
+    from input_reader import InputError
+    from loop import RunError, track
+    from output.console import Console, warn
+    from tracking.models import MissingModelError, ModelError
+
+    with Console(bool(options.silent), options.log_output) as console:
+        try:
+            track(options, console, interrupts)
+        except (InputError, ModelError, RunError) as error:
+            warn(str(error))
+            return 2 if isinstance(error, MissingModelError) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    multiprocessing.freeze_support()  # --video-out starts a process, which begins here in a frozen program
+    sys.exit(main())

@@ -1,0 +1,256 @@
+"""The run: read a frame, track its faces, then send, print, log and draw them."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import chain
+
+import cv2
+import numpy as np
+
+from input_reader import InputError, InputReader
+from interrupts import Interrupts
+from options import Options
+from output.console import Console, warn
+from output.data_log import DataLog
+from output.packet import encode
+from output.shape_file import write_shape
+from output.udp import PacketSender
+from output.visualization import VideoSink, Window, draw
+from tracker import Timings, Tracker
+from tracking.faces import Face
+
+MAX_FAILURES = 30  # so many frames in a row that can't be tracked end the run
+
+
+class RunError(RuntimeError):
+    """The run can't start or go on; the message is one sentence for the user."""
+
+
+def track(options: Options, console: Console, interrupts: Interrupts) -> None:
+    """Tracks until the input ends, the user quits or a signal comes.
+
+    Raises:
+        InputError: the input can't be opened or breaks off.
+        ModelError: a model is missing or unusable.
+        RunError: the host to send to is unknown, a window can't be shown, or too many frames in a row failed.
+        OSError: a file can't be written.
+    """
+    with ExitStack() as resources:
+        sender = resources.enter_context(make_sender(options))
+        # The window comes before everything that starts threads.
+        window = resources.enter_context(make_window()) if options.visualize else None
+        reader = resources.enter_context(open_reader(options))
+        stream = frames(reader, options, interrupts)
+        if first := next(stream, None):
+            tracker = resources.enter_context(make_tracker(options, first[1]))
+            # Files come last: those of an earlier run are only replaced when there is something new.
+            log = resources.enter_context(DataLog(options.log_data)) if options.log_data else None
+            video = resources.enter_context(make_video(options)) if options.video_out else None
+            outputs = Outputs(options, console, sender, log, video, window)
+            track_frames(chain([first], stream), tracker, outputs)
+        if interrupts.received == signal.SIGINT:
+            console.line("Quitting")
+        console.summary()
+        if reader.failure:
+            raise InputError(reader.failure)
+
+
+def make_sender(options: Options) -> PacketSender:
+    """The way to the receivers that the options name."""
+    try:
+        return PacketSender(options.ip, options.port)
+    except ValueError as error:
+        raise RunError(str(error)) from error
+
+
+def make_window() -> Window:
+    """The window of `--visualize`."""
+    try:
+        return Window("Face tracker")
+    except RuntimeError as error:
+        raise RunError(str(error)) from error
+
+
+def make_video(options: Options) -> VideoSink:
+    """The file of `--video-out`."""
+    return VideoSink(options.video_out, options.video_scale, options.video_fps)
+
+
+def open_reader(options: Options) -> InputReader:
+    """The input that the options name; its notes go where the tracker's own go."""
+    return InputReader(
+        options.capture,
+        options.raw_rgb,
+        options.width,
+        options.height,
+        options.fps,
+        use_dshowcapture=options.use_dshowcapture,
+        dcap=options.dcap,
+        report=warn,
+    )
+
+
+def make_tracker(options: Options, frame: np.ndarray) -> Tracker:
+    """The tracker that the options describe, for frames like this one."""
+    height, width = frame.shape[:2]
+    return Tracker(
+        width,
+        height,
+        model_type=options.model,
+        detection_threshold=options.detection_threshold,
+        threshold=options.threshold,
+        max_faces=options.faces,
+        discard_after=options.discard_after,
+        scan_every=options.scan_every,
+        max_threads=options.max_threads,
+        silent=bool(options.silent),
+        model_dir=options.model_dir,
+        no_gaze=not options.gaze_tracking or options.model == -1,
+        use_retinaface=bool(options.scan_retinaface),
+        max_feature_updates=options.max_feature_updates,
+        static_model=bool(options.no_3d_adapt),
+        try_hard=bool(options.try_hard),
+    )
+
+
+def frames(
+    reader: InputReader, options: Options, interrupts: Interrupts
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Time of capture (Unix seconds) and BGR frame, until the input ends or a signal comes.
+
+    Cameras are held to `--fps`; files and raw frames come as fast as they are taken.
+    """
+    pace = Pace(options.fps if reader.is_live else 0)
+
+    def next_frame() -> np.ndarray | None:
+        pace.wait()
+        return reader.read()[1]
+
+    while True:
+        frame = interrupts.wait_for(next_frame)
+        captured = time.time()
+        if interrupts.received:
+            return
+        if frame is not None:
+            yield captured, cv2.flip(frame, 1) if options.mirror_input else frame
+        elif reader.ended and options.repeat_video:
+            if not reader.restart():
+                return
+        elif not reader.is_open():
+            return
+
+
+def track_frames(
+    stream: Iterator[tuple[float, np.ndarray]], tracker: Tracker, outputs: Outputs
+) -> None:
+    """Tracks every frame and hands on what is found, until the stream ends or the user quits.
+
+    Raises:
+        RunError: too many frames in a row failed.
+    """
+    failures = 0
+    warned = False
+    for number, (captured, frame) in enumerate(stream, start=1):
+        started = time.perf_counter()
+        try:
+            faces = tracker.predict(frame)
+        except Exception as error:  # one frame that a library fails on is no reason to end a stream
+            failures += 1
+            reason = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
+            if failures == MAX_FAILURES:
+                raise RunError(f"{failures} frames in a row could not be tracked ({reason}).") from error
+            if not warned:
+                warned = True
+                warn(f"Frame {number} could not be tracked ({reason}); tracking goes on.")
+            continue
+        failures = 0
+        took = 1000 * (time.perf_counter() - started)
+        if not outputs.deliver(number, captured, frame, faces, took, tracker.timings):
+            return
+
+
+@dataclass
+class Outputs:
+    """Everything that a frame's faces go to; what was not asked for is None."""
+
+    options: Options
+    console: Console
+    sender: PacketSender
+    log: DataLog | None
+    video: VideoSink | None
+    window: Window | None
+
+    def deliver(
+        self,
+        number: int,
+        captured: float,
+        frame: np.ndarray,
+        faces: list[Face],
+        took: float,
+        timings: Timings,
+    ) -> bool:
+        """Hands on the faces of one frame.
+
+        Args:
+            number: the frame's, from 1.
+            captured: when the frame was taken, Unix seconds.
+            frame: BGR uint8 (h, w, 3).
+            faces: ordered by id.
+            took: tracking time, ms.
+            timings: its parts.
+
+        Returns:
+            False when the user wants to quit.
+        """
+        options = self.options
+        height, width = frame.shape[:2]
+        if faces:
+            self.sender.send(encode(faces, captured, width, height, options.face_id_offset))
+        self.console.frame(took, timings, faces, options.face_id_offset)
+        if self.log:
+            self.log.write(number, captured, width, height, options.fps, faces, options.face_id_offset)
+        if not (self.video or self.window):
+            return True
+        picture = draw(frame, faces, options.visualize, options.pnp_points, options.face_id_offset)
+        if self.video:
+            self.video.write(picture)
+        if self.window is None or self.window.show(picture):
+            return True
+        if options.dump_points and faces:
+            write_shape(options.dump_points, faces[0].face_3d)
+        return False
+
+
+class Pace:
+    """Holds a loop to a frame rate by a schedule, so that delays do not add up.
+
+    Args:
+        fps: rounds a second; 0: no limit.
+        clock: seconds that only rise.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        fps: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._period = 1 / fps if fps else 0.0
+        self._clock = clock
+        self._sleep = sleep
+        self._due = clock()
+
+    def wait(self) -> None:
+        """Returns when the next round is due; rounds that were missed are not made up for."""
+        now = self._clock()
+        if now < self._due:
+            self._sleep(self._due - now)
+        elif now > self._due + self._period:
+            self._due = now
+        self._due += self._period
