@@ -98,9 +98,7 @@ def list_cameras(backend: int | None = None, report: Report = to_stderr) -> list
         report(f"Cameras cannot be listed: {error or type(error).__name__}.")
         return []
     cameras = {
-        camera.index: Camera(
-            camera.index, _one_line(camera.name or camera.path or "unnamed camera"), camera.path
-        )
+        camera.index: Camera(camera.index, _one_line(camera.name or camera.path or "unnamed camera"), camera.path)
         for camera in found
     }
     return [cameras[index] for index in sorted(cameras)]
@@ -114,9 +112,7 @@ def find_camera(number: int, cameras: Sequence[Camera]) -> Camera | None:
     return cameras[number] if 0 <= number < len(cameras) else None
 
 
-def capabilities(
-    camera: Camera, report: Report = to_stderr, platform: str = sys.platform
-) -> list[Capability]:
+def capabilities(camera: Camera, report: Report = to_stderr, platform: str = sys.platform) -> list[Capability]:
     """What a camera can deliver, in the order its driver tells it.
 
     Args:
@@ -216,9 +212,7 @@ def read_v4l2(ioctl: Ioctl) -> list[Capability]:
                 smallest = largest = (size[0], size[1])
             else:
                 smallest, largest = (size[0], size[3]), (size[1], size[4])
-            rates = [
-                rate for corner in {smallest, largest} for rate in _frame_rates(ioctl, pixel_format, *corner)
-            ]
+            rates = [rate for corner in {smallest, largest} for rate in _frame_rates(ioctl, pixel_format, *corner)]
             found.append(
                 Capability(
                     len(found),

@@ -182,9 +182,7 @@ def _open_file(path: str, open_capture: OpenCapture, report: Report) -> FrameSeq
         with open(path, "rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:
-        raise InputError(
-            f"There is no file {path!r} (a camera is given by its number, as in -c 0)."
-        ) from None
+        raise InputError(f"There is no file {path!r} (a camera is given by its number, as in -c 0).") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{path!r} cannot be opened: {reason}.") from error

@@ -115,12 +115,7 @@ class CameraDevice:
         asked = self._path or str(self._number)
         known = f"{asked} ({self.camera.name})" if self.camera else asked
         path = self._path or (self.camera.path if self.camera else None)
-        if (
-            self._platform == "linux"
-            and path
-            and os.path.exists(path)
-            and not os.access(path, os.R_OK | os.W_OK)
-        ):
+        if self._platform == "linux" and path and os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
             advice = f"you may not use {path}: add your user to the group that owns it (often 'video')"
         else:
             advice = (
@@ -271,7 +266,8 @@ class CameraWatch:
         if missing >= self._lost_after and not self._lost:
             self._lost = True
             self._report(
-                f"Camera {self.name!r} sends no pictures; waiting up to {self._give_up_after:.0f} s for it."
+                f"Camera {self.name!r} sends no pictures (unplugged, or used by another program?); "
+                f"waiting up to {self._give_up_after:.0f} s for it."
             )
         return None
 
@@ -355,8 +351,7 @@ def camera_settings(
         return CameraSettings(width, height, fps)
     if dcap >= len(listed):
         raise InputError(
-            f"Camera {device.name!r} has no capability {dcap}: they go from 0 to {len(listed) - 1}, see "
-            "--list-dcaps."
+            f"Camera {device.name!r} has no capability {dcap}: they go from 0 to {len(listed) - 1}, see --list-dcaps."
         )
     chosen = listed[dcap]
     return CameraSettings(

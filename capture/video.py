@@ -14,9 +14,7 @@ from capture.frames import Capture, Frames, InputError, OpenCapture, open_video_
 VIDEO_BACKENDS = (cv2.CAP_FFMPEG, cv2.CAP_MSMF, cv2.CAP_AVFOUNDATION, cv2.CAP_GSTREAMER)
 
 
-def video_frames(
-    path: str, open_capture: OpenCapture = open_video_capture, report: Report = to_stderr
-) -> Frames:
+def video_frames(path: str, open_capture: OpenCapture = open_video_capture, report: Report = to_stderr) -> Frames:
     """The frames of a video file, BGR uint8 (h, w, 3), as far as it can be read.
 
     Raises:

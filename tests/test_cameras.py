@@ -132,9 +132,7 @@ class Driver:
 
     def describe_interval(self, asked: FrameInterval) -> None:
         asked_size = (asked.width, asked.height)
-        of_this_size = [
-            rates for size, rates in self.sizes(asked.pixel_format) if asked_size in (size[:2], size[-2:])
-        ]
+        of_this_size = [rates for size, rates in self.sizes(asked.pixel_format) if asked_size in (size[:2], size[-2:])]
         rates = self.entry(of_this_size, 0)
         if isinstance(rates, tuple):
             self.entry([rates], asked.index)

@@ -22,7 +22,6 @@ from PIL import Image
 
 from cameras import Camera, Capability
 from capture.camera import CameraDevice, CameraLink, CameraSettings, CameraSource, CameraWatch
-from capture.picture import open_picture, picture_frames
 from capture.raw import raw_frames
 from input_reader import InputError, InputReader, to_bgr8
 
@@ -133,9 +132,7 @@ def write_video(path: Path, count: int = 12, codec: str = "FFV1") -> None:
     writer.release()
 
 
-@pytest.mark.parametrize(
-    "name", ["clip.avi", "a talk with spaces.avi", "größe 顔 🙂.avi", "12:30.avi", "%03d.avi"]
-)
+@pytest.mark.parametrize("name", ["clip.avi", "a talk with spaces.avi", "größe 顔 🙂.avi", "12:30.avi", "%03d.avi"])
 def test_video_gives_every_frame_in_order(tmp_path, monkeypatch, name):
     if sys.platform == "win32" and ":" in name:
         pytest.skip("Windows has no such names")
@@ -407,14 +404,20 @@ def test_picture_with_too_many_pixels(tmp_path, monkeypatch):
         reader_of(tmp_path / "large.png")
 
 
-def test_picture_file_is_closed_when_left_early(tmp_path):
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux lists the open files")
+@pytest.mark.parametrize("name", ["a.gif", "a.avi"])
+def test_file_is_closed_when_left_early(tmp_path, name):
+    def is_in_use() -> bool:
+        return str(tmp_path / name) in {os.path.realpath(file) for file in Path("/proc/self/fd").iterdir()}
+
     images = [Image.new("RGB", (8, 8), colour) for colour in COLOURS]
     images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:])
-    image = open_picture(str(tmp_path / "a.gif"))
-    frames = picture_frames(image, "a.gif")
-    next(frames)
-    frames.close()
-    assert image.fp is None or image.fp.closed
+    write_video(tmp_path / "a.avi")
+    reader = reader_of(tmp_path / name)
+    assert reader.read()[0] and reader.read()[0]
+    assert is_in_use()
+    reader.close()
+    assert not is_in_use()
 
 
 # --- Raw frames on standard input -------------------------------------------------------------------------
@@ -731,6 +734,27 @@ def test_lasting_fault_reopens_the_camera(fault):
     assert grab_until_frame(link, clock)[0, 0, 0] == 2
     assert first.released == 1 and len(system.opened) == 4
     assert 2 <= clock.now - 1000 < 10
+
+
+def test_one_fault_after_a_long_time_does_not_reopen_the_camera():
+    clock = FakeClock()
+    system = FakeSystem([FakeCapture([picture(1), None, picture(2)])])
+    link = link_to(system, clock)
+    clock.wait(1)
+    assert link.grab(clock.wait) is not None
+    clock.wait(1.5)
+    assert grab_until_frame(link, clock)[0, 0, 0] == 2
+    assert len(system.opened) == 1
+
+
+def test_camera_that_was_opened_again_has_time_to_start():
+    clock = FakeClock()
+    system = FakeSystem([FakeCapture([picture(1), None]), FakeCapture([None, None, picture(2)])])
+    link = link_to(system, clock)
+    assert link.grab(clock.wait) is not None
+    clock.wait(2)
+    assert grab_until_frame(link, clock)[0, 0, 0] == 2
+    assert len(system.opened) == 2
 
 
 def test_unplugged_camera_is_found_by_its_name_at_another_place():
