@@ -58,6 +58,8 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
         console.summary()
         if reader.failure:
             raise InputError(reader.failure)
+        if not (first or interrupts.received):
+            raise InputError(f"Nothing came from {reader.name}.")
 
 
 def make_sender(options: Options) -> PacketSender:
@@ -145,9 +147,7 @@ def frames(
             return
 
 
-def track_frames(
-    stream: Iterator[tuple[float, np.ndarray]], tracker: Tracker, outputs: Outputs
-) -> None:
+def track_frames(stream: Iterator[tuple[float, np.ndarray]], tracker: Tracker, outputs: Outputs) -> None:
     """Tracks every frame and hands on what is found, until the stream ends or the user quits.
 
     Raises:
@@ -216,7 +216,8 @@ class Outputs:
             self.log.write(number, captured, width, height, options.fps, faces, options.face_id_offset)
         if not (self.video or self.window):
             return True
-        picture = draw(frame, faces, options.visualize, options.pnp_points, options.face_id_offset)
+        level = max(options.visualize, 1)  # a video without a window still shows the points
+        picture = draw(frame, faces, level, options.pnp_points, options.face_id_offset)
         if self.video:
             self.video.write(picture)
         if self.window is None or self.window.show(picture):
