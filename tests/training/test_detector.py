@@ -1,0 +1,112 @@
+"""The heat-map detector: scenes, targets, a few steps of training, and the exported file's contract."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is needed for training only (training/requirements.txt)")
+onnx = pytest.importorskip("onnx", reason="onnx is needed for training only (training/requirements.txt)")
+
+import cv2  # noqa: E402
+
+from training import detector, runner, scenes  # noqa: E402
+
+
+def drawn_face(rng: np.random.Generator) -> scenes.Cutout:
+    """A made-up face, good enough for a few steps: a skin ellipse with eyes, nose and mouth, and 66 points
+    in it."""
+    image = np.full((120, 100, 3), rng.uniform(0, 80, 3), np.uint8)
+    cv2.ellipse(image, (50, 60), (34, 48), 0, 0, 360, (120, 160, 220), -1)
+    for x in (36, 64):
+        cv2.circle(image, (x, 48), 6, (255, 255, 255), -1)
+        cv2.circle(image, (x, 48), 3, (30, 30, 30), -1)
+    cv2.ellipse(image, (50, 84), (14, 5), 0, 0, 360, (60, 60, 170), -1)
+    points = np.zeros((66, 2), np.float32)
+    angle = np.linspace(np.pi, 0, 17)
+    points[:17] = np.stack([50 + 34 * np.cos(angle), 60 + 48 * np.sin(angle)], 1)
+    points[17:22] = np.stack([np.linspace(26, 44, 5), np.full(5, 36)], 1)
+    points[22:27] = np.stack([np.linspace(56, 74, 5), np.full(5, 36)], 1)
+    points[27:31] = np.stack([np.full(4, 50), np.linspace(48, 66, 4)], 1)
+    points[31:36] = np.stack([np.linspace(44, 56, 5), np.full(5, 70)], 1)
+    points[36:42], points[42:48] = (36, 48), (64, 48)
+    points[48:] = (50, 84)
+    return scenes.Cutout(image, points)
+
+
+@pytest.fixture
+def composer() -> scenes.Composer:
+    return scenes.Composer(drawn_face, detector.SIZE)
+
+
+def test_scene_holds_the_faces_asked_for(composer):
+    for count in (0, 1, 3):
+        scene = composer.compose(np.random.default_rng(count), faces=count, height=0.2, roll=0, aspect=16 / 9)
+        assert scene.image.shape == (224, 224, 3)
+        assert scene.image.dtype == np.uint8
+        assert len(scene.boxes) <= count
+        assert (len(scene.boxes) > 0) == (count > 0)
+
+
+def test_scene_is_squeezed_and_boxes_fit_the_face(composer):
+    scene = composer.compose(np.random.default_rng(4), faces=1, height=0.5, roll=0, aspect=16 / 9)
+    left, top, right, bottom = scene.boxes[0]
+    assert bottom - top == pytest.approx(112, abs=0.5)  # half of the frame's height
+    # The drawn face's points are 68 wide and 72 high; 16:9 is squeezed to 1:1.
+    assert (right - left) / (bottom - top) == pytest.approx(68 / 72 / (16 / 9), rel=0.02)
+
+
+def test_the_same_generator_gives_the_same_scene(composer):
+    first, second = (composer.compose(np.random.default_rng(7)) for _ in range(2))
+    np.testing.assert_array_equal(first.image, second.image)
+    np.testing.assert_array_equal(first.points, second.points)
+
+
+def test_targets_have_one_peak_for_each_face_and_decode_to_its_square():
+    faces = np.array([[60, 80, 20], [160, 82, 40]], np.float32)
+    heat, radius, weight = detector.targets(faces)
+    assert (heat == 1).sum() == 2
+    assert (weight >= heat * (heat > 0.3)).all()
+    pooled = cv2.dilate(heat, np.ones((3, 3)))
+    found = detector.decode(np.stack([heat, radius]), np.stack([pooled, radius]))
+    np.testing.assert_allclose(found[np.argsort(found[:, 0]), :3], faces, atol=2)
+
+
+def test_squares_take_the_longer_side():
+    np.testing.assert_allclose(detector.squares(np.array([[10, 20, 30, 60]])), [[20, 40, 20 + detector.SLACK]])
+
+
+def test_loss_falls(composer):
+    batch = detector.batches(composer, 4)
+    fixed = batch(np.random.default_rng(0))
+    torch.manual_seed(0)
+    _, losses = runner.train(
+        detector.DetectorNet(8, (8, 8, 16, 16), (0, 0, 1, 1)), lambda rng: fixed, detector.loss, 25, 5e-3
+    )
+    assert np.mean(losses[-3:]) < 0.6 * np.mean(losses[:3])
+
+
+def test_training_goes_on_from_its_checkpoint(composer, tmp_path):
+    fixed = detector.batches(composer, 2)(np.random.default_rng(0))
+    network = detector.DetectorNet(8, (8, 8, 16, 16), (0, 0, 0, 0))
+    file = tmp_path / "detector.pt"
+    runner.train(network, lambda rng: fixed, detector.loss, 3, 1e-3, file)
+    _, losses = runner.train(network, lambda rng: fixed, detector.loss, 5, 1e-3, file)
+    assert len(losses) == 2
+
+
+def test_export_matches_pytorch_and_the_contract(tmp_path):
+    torch.manual_seed(0)
+    exported = detector.Exported(detector.DetectorNet(), gain=1.5, shift=0.3).eval()
+    example = torch.randn(1, 3, 224, 224)
+    path = tmp_path / detector.NAME
+    assert runner.export(exported, path, example, ["input"], ["output", "maxpool"]) < 1e-4
+    model = onnx.load(path)
+    assert model.ir_version <= 9
+    assert all(entry.version <= 17 for entry in model.opset_import)
+    session = runner.session(path)
+    assert [i.name for i in session.get_inputs()] == ["input"]
+    assert [o.name for o in session.get_outputs()] == ["output", "maxpool"]
+    output, pooled = session.run(None, {"input": example.numpy()})
+    assert output.shape == pooled.shape == (1, 2, 56, 56)
+    assert output.dtype == np.float32
+    assert output.min() >= 0 and output.max() <= 1
+    np.testing.assert_array_equal(pooled[0, 0], cv2.dilate(output[0, 0], np.ones((3, 3))))

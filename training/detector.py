@@ -1,0 +1,292 @@
+"""The heat-map face detector, models/mnv3_detection_opt.onnx.
+
+    python -m training.detector             train, export, evaluate; goes on from its checkpoint
+    python -m training.detector --evaluate  only the tables
+
+Input: a whole frame squeezed to 224×224, normalised RGB. Output: on a grid of 56×56 cells a score that a
+face's centre is there, and the half side of its box over 112. The centre is that of the landmarks' bounding
+box in the squeezed picture, the side its longer one: the box that the tracker itself would pass on from its
+last landmarks. Objects as points: Zhou, Wang, Krähenbühl 2019 (CenterNet), with its focal loss.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training import data, runner, scenes
+from training.networks import convolution
+
+SIZE, CELL, GRID = 224, 4, 56
+NAME = "mnv3_detection_opt.onnx"
+SLACK = 1.0  # pixels added to the half side: a centre is only known to a cell
+
+
+class DetectorNet(nn.Module):
+    """A light encoder down to 7×7 and a decoder up to 56×56. [b, 3, 224, 224] to score logit and radius
+    logit."""
+
+    def __init__(
+        self,
+        stem: int = 16,
+        widths: tuple[int, ...] = (16, 32, 64, 96),
+        depths: tuple[int, ...] = (1, 2, 3, 2),
+    ):
+        super().__init__()
+        self.stem = convolution(3, stem, 3, 2)
+        stages, before = [], stem
+        for width, depth in zip(widths, depths, strict=True):
+            blocks = [runner.Residual(before, width, 2)]
+            blocks += [runner.Residual(width, width) for _ in range(depth)]
+            stages.append(nn.Sequential(*blocks))
+            before = width
+        self.stages = nn.ModuleList(stages)
+        self.down = nn.ModuleList(nn.Conv2d(widths[i + 1], widths[i], 1) for i in range(3))
+        self.merge = nn.ModuleList(runner.Residual(widths[i], widths[i]) for i in range(3))
+        self.last = runner.Residual(widths[0], widths[0])
+        self.head = nn.Conv2d(widths[0], 2, 1)
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.constant_(self.head.bias, -2.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        kept = []
+        for stage in self.stages:
+            x = stage(x)
+            kept.append(x)
+        for i in (2, 1, 0):
+            x = self.merge[i](kept[i] + functional.interpolate(self.down[i](x), scale_factor=2.0))
+        return self.head(self.last(x))
+
+
+class Exported(nn.Module):
+    """The contract: output and maxpool. The score's logit is scaled and moved so that 0.6 divides faces
+    from others."""
+
+    def __init__(self, network: nn.Module, gain: float = 1.0, shift: float = 0.0):
+        super().__init__()
+        self.network = network
+        with torch.no_grad():
+            network.head.weight[0] *= gain
+            network.head.bias[0] *= gain
+            network.head.bias[0] += shift
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        output = torch.sigmoid(self.network(x))
+        return output, functional.max_pool2d(output, 3, 1, 1)
+
+
+def squares(boxes: np.ndarray) -> np.ndarray:
+    """Boxes (left, top, right, bottom) [n, 4] in the squeezed picture to (centre x, centre y, half side)
+    [n, 3]."""
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    half = (boxes[:, 2:] - boxes[:, :2]).max(1) / 2 + SLACK
+    return np.concatenate([centre, half[:, None]], 1).astype(np.float32)
+
+
+def targets(faces: np.ndarray) -> np.ndarray:
+    """Squares [n, 3] to maps [3, 56, 56]: heat with a 1 in each centre's cell, half side / 112, weight of
+    the latter."""
+    maps = np.zeros((3, GRID, GRID), np.float32)
+    y, x = np.mgrid[:GRID, :GRID]
+    for cx, cy, half in faces[np.argsort(-faces[:, 2])]:
+        column, row = np.clip(np.round([cx / CELL, cy / CELL]), 0, GRID - 1)
+        sigma = max(0.55, 0.11 * half / CELL)
+        heat = np.exp(-((x - column) ** 2 + (y - row) ** 2) / (2 * sigma**2))
+        stronger = heat > maps[0]
+        maps[0] = np.where(stronger, heat, maps[0])
+        near = stronger & (heat > 0.3)
+        maps[1] = np.where(near, min(half / 112, 1.0), maps[1])
+        maps[2] = np.where(near, heat, maps[2])
+    return maps
+
+
+def loss(network: nn.Module, images: Tensor, wanted: Tensor) -> dict[str, Tensor]:
+    """Penalty-reduced focal loss of the scores, relative L1 of the radii. images [b, 3, 224, 224], wanted
+    [b, 3, 56, 56]."""
+    logits = network(images.contiguous(memory_format=torch.channels_last)).float()
+    heat, radius, weight = wanted.unbind(1)
+    p = torch.sigmoid(logits[:, 0])
+    centre = (heat == 1).float()
+    count = centre.sum().clamp(min=1)
+    hit = centre * (1 - p) ** 2 * functional.logsigmoid(logits[:, 0])
+    miss = (1 - centre) * (1 - heat) ** 4 * p**2 * functional.logsigmoid(-logits[:, 0])
+    relative = (torch.sigmoid(logits[:, 1]) - radius).abs() / (radius + 0.05)
+    return {
+        "score": -(hit + miss).sum() / count,
+        "radius": (relative * weight).sum() / weight.sum().clamp(min=1),
+    }
+
+
+def batches(composer: scenes.Composer, size: int):
+    """A function that makes a batch of that many scenes: images normalised, target maps."""
+
+    def batch(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        made = [composer.compose(rng) for _ in range(size)]
+        return (
+            runner.normalise(np.stack([scene.image for scene in made])),
+            np.stack([targets(squares(scene.boxes)) for scene in made]),
+        )
+
+    return batch
+
+
+def detect(session, image: np.ndarray, threshold: float = 0.6, most: int = 10) -> np.ndarray:
+    """Faces in a BGR picture as the tracker finds them: [n, 4] centre x, centre y, half side (squeezed
+    pixels), score."""
+    output, pooled = session.run(None, {"input": runner.normalise(cv2.resize(image, (SIZE, SIZE))[None])})
+    return decode(output[0], pooled[0], threshold, most)
+
+
+def decode(output: np.ndarray, pooled: np.ndarray, threshold: float = 0.6, most: int = 10) -> np.ndarray:
+    """Peaks of one picture's maps [2, 56, 56]: [n, 4] centre x, centre y, half side, score; the best first."""
+    score = np.where(output[0] == pooled[0], output[0], 0).ravel()
+    order = np.argsort(-score)[:most]
+    order = order[score[order] >= threshold]
+    row, column = np.divmod(order, GRID)
+    return np.stack([CELL * column, CELL * row, 112 * output[1].ravel()[order], score[order]], 1)
+
+
+def usable(found: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """[n] bool: which found squares a landmark model can start from for a face (cx, cy, half side)."""
+    near = np.linalg.norm(found[:, :2] - face[:2], axis=1) < 0.6 * face[2] + 2
+    ratio = found[:, 2] / face[2]
+    return near & (ratio > 0.5) & (ratio < 2.2)
+
+
+# --- Evaluation -----------------------------------------------------------------------------------
+
+HEIGHTS = (24 / 360, 32 / 360, 48 / 360, 80 / 360, 0.4, 0.65, 0.95)
+ROLLS = (0, 15, 30, 45)
+
+
+def recall_table(session, composer: scenes.Composer, count: int = 100, threshold: float = 0.6) -> np.ndarray:
+    """Share of single faces found, [heights, rolls]; scenes of the composer, frames 16:9."""
+    table = np.zeros((len(HEIGHTS), len(ROLLS)))
+    for i, height in enumerate(HEIGHTS):
+        for j, roll in enumerate(ROLLS):
+            for k in range(count):
+                rng = np.random.default_rng((1, i, j, k))
+                scene = composer.compose(rng, faces=1, height=height, roll=roll * (1 - 2 * (k % 2)), aspect=16 / 9)
+                if len(scene.points):
+                    table[i, j] += usable(detect(session, scene.image, threshold), squares(scene.boxes)[0]).any()
+    return table / count
+
+
+def crowd_recall(session, composer: scenes.Composer, count: int = 200, threshold: float = 0.6) -> tuple[float, float]:
+    """Scenes of two and three faces: (share of faces found, boxes on a face beyond its first, for each
+    face)."""
+    found = total = extra = 0
+    for k in range(count):
+        scene = composer.compose(np.random.default_rng((2, k)), faces=2 + k % 2)
+        boxes = detect(session, scene.image, threshold)
+        for face in squares(scene.boxes):
+            hits = int(usable(boxes, face).sum())
+            total += 1
+            found += hits > 0
+            extra += max(0, hits - 1)
+    return found / total, extra / total
+
+
+def highest_scores(session, composer: scenes.Composer, count: int = 500) -> np.ndarray:
+    """The highest score in each of that many faceless frames."""
+    scores = np.zeros(count)
+    for k in range(count):
+        scene = composer.compose(np.random.default_rng((3, k)), faces=0)
+        best = detect(session, scene.image, 0.0, 1)
+        scores[k] = best[0, 3] if len(best) else 0.0
+    return scores
+
+
+def calibrate(network: nn.Module, composer: scenes.Composer, false_share: float = 0.004) -> Exported:
+    """Scale and move the score so that this share of faceless frames reach 0.6, and clear faces pass 0.9."""
+    plain = Exported(network).eval()
+
+    class Session:  # the evaluation's session, without a file
+        @staticmethod
+        def run(_, feed):
+            with torch.no_grad():
+                return [t.numpy() for t in plain(torch.from_numpy(feed["input"]))]
+
+    def logit(p):
+        p = np.clip(p, 1e-6, 1 - 1e-6)
+        return np.log(p / (1 - p))
+
+    edge = logit(np.quantile(highest_scores(Session, composer, 1500), 1 - false_share))
+    clear = []
+    for k in range(300):
+        scene = composer.compose(np.random.default_rng((4, k)), faces=1, height=0.2 + 0.6 * k / 300)
+        best = detect(Session, scene.image, 0.0, 1)
+        if len(best) and len(scene.points) and usable(best, squares(scene.boxes)[0]).any():
+            clear.append(logit(best[0, 3]))
+    typical = np.quantile(clear, 0.2)
+    gain = float(np.clip((logit(0.9) - logit(0.6)) / max(typical - edge, 1e-3), 0.5, 3.0))
+    print(f"edge logit {edge:.2f}, clear faces {typical:.2f}, gain {gain:.2f}")
+    return Exported(network, gain, float(logit(0.6) - gain * edge))
+
+
+def evaluate(path: Path, composer: scenes.Composer, threshold: float = 0.6) -> None:
+    """Print recall by size and roll, faces in company, and false boxes."""
+    session = runner.session(path)
+    print(f"\n{path}")
+    table = recall_table(session, composer, threshold=threshold)
+    print("recall; rows: height of the face / frame, columns: roll " + " ".join(f"{r:5d}" for r in ROLLS))
+    for height, row in zip(HEIGHTS, table, strict=True):
+        print(f"  {height:.3f} ({height * 360:3.0f} of 360 px) " + " ".join(f"{v:5.2f}" for v in row))
+    print(f"  mean {table.mean():.3f}")
+    recall, extra = crowd_recall(session, composer, threshold=threshold)
+    print(f"two and three faces: recall {recall:.3f}, second boxes {extra:.3f} a face")
+    scores = highest_scores(session, composer)
+    print(f"faceless frames with a box: {100 * (scores >= threshold).mean():.1f} %")
+
+
+def face_source(held_out: bool) -> scenes.FaceImages:
+    """The labelled images of the training people, or of the held-out ones."""
+    from training import labels
+
+    store = labels.load()
+    samples = {sample.key: sample for sample in data.list_samples()}
+    chosen = [
+        (samples[key].path, points)
+        for key, points, good in zip(store.keys, store.points, store.usable, strict=True)
+        if good and key in samples and data.is_held_out(samples[key].person) == held_out
+    ]
+    return scenes.FaceImages(chosen)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=3500)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--evaluate", action="store_true", help="only evaluate what is there")
+    parser.add_argument("--output", type=Path, default=data.repository() / "models")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    cv2.setNumThreads(1)
+    path = arguments.output / NAME
+    held_out = scenes.Composer(face_source(held_out=True), SIZE)
+    if not arguments.evaluate:
+        composer = scenes.Composer(face_source(held_out=False), SIZE)
+        make, checkpoint = batches(composer, arguments.batch), data.cache_folder() / "detector.pt"
+        network, _ = runner.train(DetectorNet(), make, loss, arguments.steps, arguments.rate, checkpoint)
+        example = torch.zeros(1, 3, SIZE, SIZE)
+        runner.export(calibrate(network, composer), path, example, ["input"], ["output", "maxpool"])
+    evaluate(path, held_out)
+    reference = data.reference_folder() / "reference" / "models" / NAME
+    if reference.exists():
+        evaluate(reference, held_out)
+        milliseconds, ratio = runner.time_ratio(path, reference, np.zeros((1, 3, SIZE, SIZE), np.float32))
+        print(f"\none pass: {milliseconds:.2f} ms, {ratio:.2f} of the reference's")
+
+
+if __name__ == "__main__":
+    main()

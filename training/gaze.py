@@ -1,0 +1,472 @@
+"""The pupil model, models/mnv3_gaze32_split_opt.onnx.
+
+    python -m training.gaze             train, export, evaluate; goes on from its checkpoint
+    python -m training.gaze --evaluate  only the table
+
+Two eye crops in (the right eye, the left one mirrored), columns before rows. A crop spans 0..32 both ways, the centre
+of its pixel (i, j) lying at (i + 0.5, j + 0.5). The network finds the pupil's position as the mean of a learned
+distribution over 8×8 cells (integral regression: Sun et al. 2018), and how open the eye is; the contract's maps are
+then drawn round them inside the graph: whichever cell is the highest, it decodes to the same position.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from training import data, runner
+from training.networks import convolution
+
+NAME = "mnv3_gaze32_split_opt.onnx"
+SIDE, CELLS, CELL = 32, 8, 4
+RADII = (1.4, 1.2)  # half width and height of a crop, in halves of the corners' distance
+MARGIN = 1.5  # the stored patch over the crop, room for jittered corners
+PATCH = 72  # pixels of the stored patch, a side: 1.5 for each of the crop's
+CORNERS = ((36, 39), (42, 45))  # points at the image's left and right of the right and the left eye
+FACEMESH_CORNERS = ((33, 133), (362, 263))
+FACEMESH_LIDS = (
+    ((160, 144), (159, 145), (158, 153)),
+    ((385, 380), (386, 374), (387, 373)),
+)  # upper and lower
+SMOOTHNESS = 1.2  # deviation of the drawn heat map, in cells
+
+
+class GazeNet(nn.Module):
+    """[b, 3, 32, 32] (columns before rows) to position [b, 2] (x, y in 0..32), logit that the eye is open
+    [b]."""
+
+    def __init__(self, widths: tuple[int, int, int] = (16, 48, 64)):
+        super().__init__()
+        a, b, c = widths
+        self.fine = nn.Sequential(
+            convolution(3, a, 3, 2), runner.Residual(a, a), runner.Residual(a, b, 2), runner.Residual(b, b)
+        )
+        self.coarse = nn.Sequential(runner.Residual(b, c, 2), runner.Residual(c, c))
+        self.context = nn.Conv2d(c, b, 1)
+        self.merge = runner.Residual(b, b)
+        self.share = nn.Conv2d(b, 1, 1)
+        self.shift = nn.Linear(c, 2)
+        self.open = nn.Linear(c, 1)
+        # The cells' centres in crop pixels, for columns (axis 2) and rows (axis 3).
+        centre = (torch.arange(CELLS) + 0.5) * CELL
+        self.register_buffer("centres", torch.stack(torch.meshgrid(centre, centre, indexing="ij"), -1).reshape(-1, 2))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        fine = self.fine(x)
+        coarse = self.coarse(fine)
+        fine = self.merge(fine + functional.interpolate(self.context(coarse), scale_factor=2.0))
+        pooled = coarse.mean((2, 3))
+        share = torch.softmax(self.share(fine).flatten(1).float(), 1)
+        position = share @ self.centres + self.shift(pooled)
+        return position, self.open(pooled)[:, 0]
+
+
+class Exported(nn.Module):
+    """The contract: output [b, 3, 8, 8] and blink [b, 2, 1, 1] (shares that the eye is closed, and open)."""
+
+    def __init__(self, network: GazeNet):
+        super().__init__()
+        self.network = network
+        at = torch.arange(CELLS, dtype=torch.float32) * CELL  # what the decoder adds an offset to
+        grid = torch.stack(torch.meshgrid(at, at, indexing="ij"))  # [2, 8, 8]: x runs along axis 0
+        self.register_buffer("grid", grid[None])
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        position, opened = self.network(x)
+        offset = position[:, :, None, None] - self.grid
+        distance = (offset * offset).sum(1, keepdim=True)
+        nearest = -functional.max_pool2d(-distance, CELLS)
+        confidence = torch.sigmoid(opened)[:, None, None, None]
+        heat = confidence * torch.exp((nearest - distance) / (2 * (SMOOTHNESS * CELL) ** 2))
+        # Decoded: 4·cell + 32·logit(p)/8, so logit(p) = offset / 4.
+        output = torch.cat([heat, torch.sigmoid(offset / 4)], 1)
+        return output, torch.cat([1 - confidence, confidence], 1)
+
+
+def decode(maps: np.ndarray) -> np.ndarray:
+    """Maps [b, 3, 8, 8] to pupils [b, 3]: x, y in the crop's 0..32, confidence."""
+    flat = maps.reshape(len(maps), 3, -1)
+    cell = flat[:, 0].argmax(1)
+    heat, x, y = flat[np.arange(len(maps)), :, cell].T
+    p = np.clip(np.stack([x, y]), 1e-7, 1 - 1e-7)
+    place = np.stack(np.divmod(cell, CELLS)) * CELL + SIDE / 8 * np.log(p / (1 - p))
+    return np.stack([*place, heat], 1)
+
+
+def crop_matrix(first: np.ndarray, second: np.ndarray, mirrored: bool) -> np.ndarray:
+    """[2, 3]: a crop's (x, y) in 0..32 to the picture's, from an eye's corners (x, y), the image's left one
+    first."""
+    along = (second - first) / SIDE
+    step_x, step_y = along * RADII[0], np.array([-along[1], along[0]]) * RADII[1]
+    origin = (first + second) / 2 - (step_x + step_y) * SIDE / 2
+    if mirrored:
+        origin, step_x = origin + step_x * SIDE, -step_x
+    return np.stack([step_x, step_y, origin], 1)
+
+
+def warp(image: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
+    """The crop [side, side, 3] of a picture; matrix [2, 3] from (x, y) in 0..side to the picture.
+
+    A pixel covers a unit square both in the crop and in the picture.
+    """
+    scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    if scale > 1.5:  # a large eye: shrunk by areas, as a detailed picture would else be scattered pixels
+        factor = 1.2 / scale
+        x, y = matrix[:, :2] @ np.array([[0, side, 0, side], [0, 0, side, side]]) + matrix[:, 2:]
+        left, top = max(0, int(x.min()) - 2), max(0, int(y.min()) - 2)
+        part = image[top : max(0, int(y.max()) + 3), left : max(0, int(x.max()) + 3)]
+        if min(part.shape[:2]) > 1:
+            image = cv2.resize(part, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+            factors = np.array([[image.shape[1] / part.shape[1]], [image.shape[0] / part.shape[0]]])
+            matrix = np.concatenate([matrix[:, :2] * factors, (matrix[:, 2:] - [[left], [top]]) * factors], 1)
+    centres = matrix.copy()
+    centres[:, 2] += centres[:, :2] @ (0.5, 0.5) - 0.5
+    return cv2.warpAffine(
+        image,
+        centres,
+        (side, side),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def smoothstep(low: float, high: float, value: np.ndarray) -> np.ndarray:
+    """0 below low, 1 above high, smooth between."""
+    t = np.clip((value - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+# --- Eyes -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Eyes:
+    """Stored eye patches, left ones mirrored: MARGIN times the crop. Positions in the crop's 0..32, x before
+    y.
+
+    patches [n, PATCH, PATCH, 3] BGR uint8; pupils [n, 2]; opened [n] 0..1; sure [n] weight of the pupil's position;
+    width [n] the corners' distance in the source, pixels.
+    """
+
+    patches: np.ndarray
+    pupils: np.ndarray
+    opened: np.ndarray
+    sure: np.ndarray
+    width: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.patches)
+
+    def joined(self, other: Eyes) -> Eyes:
+        """Both."""
+        return Eyes(*(np.concatenate([getattr(self, f), getattr(other, f)]) for f in self.__dataclass_fields__))
+
+
+def cut_eye(image: np.ndarray, first: np.ndarray, second: np.ndarray, mirrored: bool) -> tuple[np.ndarray, np.ndarray]:
+    """An eye's patch, and the matrix [2, 3] from the crop's 0..32 to the picture."""
+    matrix = crop_matrix(first, second, mirrored)
+    wide = matrix.copy()  # from the patch's 0..PATCH
+    wide[:, :2] *= SIDE * MARGIN / PATCH
+    wide[:, 2] = matrix @ [SIDE / 2, SIDE / 2, 1] - wide[:, :2] @ [PATCH / 2, PATCH / 2]
+    return warp(image, wide, PATCH), matrix
+
+
+def inverse(matrix: np.ndarray, point: np.ndarray) -> np.ndarray:
+    """The crop's position of a picture's point."""
+    return np.linalg.solve(matrix[:, :2], point - matrix[:, 2])
+
+
+def image_eyes(held_out: bool) -> Eyes:
+    """The eyes of the labelled pictures of the training people, or of the held-out ones; kept in the cache
+    folder."""
+    from training import labels
+
+    store = data.cache_folder() / f"eyes_{'held_out' if held_out else 'training'}.npz"
+    if store.exists():
+        return Eyes(**np.load(store))
+    table = labels.load()
+    samples = {sample.key: sample for sample in data.list_samples()}
+    rows = []
+    for key, points, mesh, good in tqdm(zip(table.keys, table.points, table.mesh, table.usable, strict=True),
+                                        total=len(table.keys), desc="eyes", mininterval=10):  # fmt: skip
+        sample = samples.get(str(key))
+        if sample is None or not good or not np.isfinite(mesh).all() or data.is_held_out(sample.person) != held_out:
+            continue
+        image = data.read_image(sample.path)
+        mesh = mesh[:, :2].astype(float)
+        # Half a pixel: labels lie at pixels' centres, crops count from their edges.
+        for eye in (0, 1):
+            first, second = (points[list(CORNERS[eye])] + 0.5).astype(float)
+            width = np.linalg.norm(second - first)
+            a, b = mesh[list(FACEMESH_CORNERS[eye])]
+            apart = max(np.linalg.norm(a + 0.5 - first), np.linalg.norm(b + 0.5 - second))
+            if width < 7 or apart > 0.3 * width:
+                continue
+            gap = np.mean([np.linalg.norm(mesh[u] - mesh[v]) for u, v in FACEMESH_LIDS[eye]])
+            opened = smoothstep(0.08, 0.18, gap / np.linalg.norm(a - b))
+            patch, matrix = cut_eye(image, first, second, eye == 1)
+            rows.append(
+                (
+                    patch,
+                    inverse(matrix, mesh[468 if eye == 0 else 473] + 0.5),
+                    opened,
+                    0.15 + 0.85 * opened,
+                    width,
+                )
+            )
+    eyes = Eyes(*(np.array(column) for column in zip(*rows, strict=True)))
+    np.savez(store, **vars(eyes))
+    return eyes
+
+
+def head_eyes(heads: dict[str, np.ndarray]) -> Eyes:
+    """The eyes of synthetic heads, as training.heads.make_dataset gives them (row before column there)."""
+    rows = []
+    columns = (heads[name] for name in ("images", "points", "pupils", "pupils_visible", "eye_open"))
+    for image, points, pupils, seen, opened in zip(*columns, strict=True):
+        points, pupils = points[:, ::-1] + 0.5, pupils[:, ::-1] + 0.5
+        for eye in (0, 1):
+            first, second = points[list(CORNERS[eye])].astype(float)
+            width = np.linalg.norm(second - first)
+            face = np.linalg.norm(points[8] - points[27])
+            if width < 0.12 * face or width < 5:
+                continue  # turned away
+            patch, matrix = cut_eye(image, first, second, eye == 1)
+            share = float(smoothstep(0.12, 0.4, opened[eye]))
+            pupil = inverse(matrix, pupils[eye])
+            if (abs(pupil - SIDE / 2) > SIDE / 2).any():
+                continue
+            # Hidden while the lids are open: by hair, the nose, or glasses' rims.
+            sure = share if seen[eye] else 0.1 * share
+            rows.append((patch, pupil, share if seen[eye] else 0.5 * share, sure, width))
+    return Eyes(*(np.array(column) for column in zip(*rows, strict=True)))
+
+
+def load_heads(held_out: bool) -> dict[str, np.ndarray] | None:
+    """Cached synthetic heads (heads*.npz in the cache folder): every tenth held out; None when there are
+    none."""
+    files = sorted(data.cache_folder().glob("heads*.npz"))
+    if not files:
+        return None
+    parts = []
+    for file in files:
+        with np.load(file) as store:
+            keys = ("images", "points", "pupils", "pupils_visible", "eye_open", "pose")
+            pick = (np.arange(len(store["points"])) % 10 == 0) == held_out
+            parts.append({key: store[key][pick] for key in keys})
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+
+
+# --- Batches --------------------------------------------------------------------------------------
+
+
+def jitter(rng: np.random.Generator, amount: float) -> np.ndarray:
+    """[2, 3] from the jittered crop's 0..32 to the exact one's: both corners moved by `amount` of their
+    distance."""
+    half = SIDE / 2 / RADII[0]
+    corners = np.array([[SIDE / 2 - half, SIDE / 2], [SIDE / 2 + half, SIDE / 2]])
+    corners += np.clip(rng.normal(0, amount * 2 * half, (2, 2)), -0.2 * 2 * half, 0.2 * 2 * half)
+    # A crop is as square as its radii: undo them to turn in a plane of equal scales.
+    stretch = np.array([1.0, RADII[1] / RADII[0]])
+    first, second = (corners - SIDE / 2) * stretch
+    matrix = crop_matrix(first, second, False)
+    back = np.diag(1 / stretch) @ matrix
+    back[:, 2] += SIDE / 2
+    return back
+
+
+def spoil(rng: np.random.Generator, crop: np.ndarray) -> np.ndarray:
+    """Light, colour, blur, coarse pixels, noise, JPEG, glints. BGR uint8 [32, 32, 3] in and out."""
+    v = np.arange(256, dtype=np.float32) / 255
+    gamma = np.exp(rng.normal(0, 0.3)) * np.exp(rng.normal(0, 0.08, 3))
+    gain = (
+        np.exp(rng.normal(0, 0.2))
+        * np.exp(rng.normal(0, 0.08, 3))
+        * (rng.uniform(0.2, 0.5) if rng.random() < 0.1 else 1)
+    )
+    crop = cv2.LUT(
+        crop, np.clip(255 * (v[:, None] ** gamma * gain + rng.normal(0, 0.04)), 0, 255).astype(np.uint8)[None]
+    )
+    chance = rng.random()
+    if chance < 0.35:  # a small eye
+        low = int(rng.integers(9, 28))
+        small = cv2.resize(crop, (low, low), interpolation=cv2.INTER_AREA)
+        crop = cv2.resize(small, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    elif chance < 0.5:
+        crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.4, 1.8))
+    if rng.random() < 0.12:  # light on glasses
+        x, y = (int(n) for n in rng.integers(0, SIDE, 2))
+        layer = crop.copy()
+        cv2.ellipse(
+            layer,
+            (x, y),
+            (int(rng.integers(1, 8)), int(rng.integers(1, 8))),
+            float(rng.uniform(0, 180)),
+            0,
+            360,
+            (255, 255, 255),
+            -1,
+        )
+        share = float(rng.uniform(0.3, 0.9))
+        crop = cv2.addWeighted(layer, share, crop, 1 - share, 0)
+    if rng.random() < 0.1:
+        crop = cv2.cvtColor(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    if rng.random() < 0.6:
+        crop = cv2.add(crop, cv2.randn(np.empty(crop.shape, np.int16), 0, float(rng.gamma(2, 3))), dtype=cv2.CV_8U)
+    if rng.random() < 0.25:
+        crop = cv2.imdecode(cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 95))])[1], 1)
+    return crop
+
+
+def exact_to_patch() -> np.ndarray:
+    """[2, 3] from the crop's 0..32 to its stored patch's 0..PATCH."""
+    scale = PATCH / (SIDE * MARGIN)
+    return np.array([[scale, 0, PATCH / 2 - scale * SIDE / 2], [0, scale, PATCH / 2 - scale * SIDE / 2]])
+
+
+def to_network(crops: np.ndarray) -> np.ndarray:
+    """BGR crops [n, 32 rows, 32 columns, 3] to the network's input, columns before rows."""
+    return np.ascontiguousarray(runner.normalise(crops).transpose(0, 1, 3, 2))
+
+
+def batches(eyes: Eyes, size: int, nothing: float = 0.06):
+    """A function that makes a batch: crops, pupils, openness, weights. A share of `nothing` shows no eye at
+    all."""
+    base = np.vstack([exact_to_patch(), [0, 0, 1]])
+
+    def batch(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+        index = rng.integers(len(eyes), size=size)
+        crops, pupils = [], eyes.pupils[index].astype(np.float32)
+        opened, sure = eyes.opened[index].astype(np.float32), eyes.sure[index].astype(np.float32)
+        for k, i in enumerate(index):
+            back = np.vstack([jitter(rng, rng.choice([0.02, 0.05])), [0, 0, 1]])
+            patch = eyes.patches[i]
+            if rng.random() < nothing:  # skin, brow, hair: a small part far from the pupil, or the eye upside down
+                opened[k] = sure[k] = 0
+                if rng.random() < 0.5:
+                    corner, side = rng.integers(0, PATCH - 18, 2), int(rng.integers(10, 18))
+                    corner[1] = rng.choice([0, PATCH - side])
+                    part = patch[corner[1] : corner[1] + side, corner[0] : corner[0] + side]
+                    patch = cv2.resize(part, (PATCH, PATCH), interpolation=cv2.INTER_LINEAR)
+                else:
+                    patch = np.broadcast_to(rng.uniform(0, 255, 3), patch.shape) + rng.normal(0, 20, (9, 9, 1)).repeat(
+                        8, 0
+                    ).repeat(8, 1)
+                    patch = cv2.GaussianBlur(np.clip(patch, 0, 255).astype(np.uint8), (0, 0), 5)
+            crops.append(spoil(rng, warp(patch, (base @ back)[:2], SIDE)))
+            pupils[k] = inverse(back[:2], pupils[k])
+        return to_network(np.stack(crops)), pupils, opened, sure
+
+    return batch
+
+
+def loss(network: nn.Module, crops: Tensor, pupils: Tensor, opened: Tensor, sure: Tensor) -> dict[str, Tensor]:
+    """Smooth L1 of the position in pixels of the crop, cross-entropy of openness."""
+    position, logit = network(crops.contiguous(memory_format=torch.channels_last))
+    away = functional.smooth_l1_loss(position.float(), pupils, beta=1.0, reduction="none").sum(1)
+    return {
+        "pupil": (away * sure).sum() / sure.sum().clamp(min=1),
+        "open": functional.binary_cross_entropy_with_logits(logit.float(), opened),
+    }
+
+
+# --- Evaluation -----------------------------------------------------------------------------------
+
+
+def crops_of(eyes: Eyes, amount: float = 0.03, seed: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """Crops of all eyes with jittered corners, for the network, and the pupils' positions in them."""
+    base = np.vstack([exact_to_patch(), [0, 0, 1]])
+    crops, pupils = [], []
+    for i in range(len(eyes)):
+        back = np.vstack([jitter(np.random.default_rng((seed, i)), amount), [0, 0, 1]])
+        crops.append(warp(eyes.patches[i], (base @ back)[:2], SIDE))
+        pupils.append(inverse(back[:2], eyes.pupils[i]))
+    return to_network(np.stack(crops)), np.array(pupils)
+
+
+def find(session, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pupils [n, 3] and blink values [n, 2] of crops [n, 3, 32, 32], two at a time."""
+    found, blink = [], []
+    for i in range(0, len(crops) - 1, 2):
+        maps, shares = session.run(None, {"input": crops[i : i + 2]})
+        found.append(decode(maps))
+        blink.append(shares[:, :, 0, 0])
+    return np.concatenate(found), np.concatenate(blink)
+
+
+def area_under_curve(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Chance that a positive one's value is over a negative one's."""
+    ranks = np.argsort(np.argsort(np.concatenate([positive, negative]))) + 1.0
+    n, m = len(positive), len(negative)
+    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m)) if n and m else float("nan")
+
+
+def evaluate(path: Path, eyes: Eyes, name: str) -> None:
+    """Print a model's distances to the known pupils, in % of the corners' distance, and what openness it
+    sees."""
+    crops, pupils = crops_of(eyes)
+    found, blink = find(runner.session(path), crops)
+    n = len(found)
+    unit = SIDE / RADII[0]  # pixels of the crop between the corners, across
+    away = (found[:, :2] - pupils[:n]) * [1.0, RADII[1] / RADII[0]] / unit * 100
+    opened = eyes.opened[:n] > 0.7
+    distance = np.linalg.norm(away, axis=1)[opened]
+    centred = np.linalg.norm(away[opened] - away[opened].mean(0), axis=1)
+    shut = eyes.opened[:n] < 0.05
+    sure = area_under_curve(found[opened, 2], found[shut, 2])
+    shares = area_under_curve(blink[opened, 1], blink[shut, 1])
+    print(
+        f"  {name:9s} {opened.sum():5d} open eyes: mean {distance.mean():5.2f}, median {np.median(distance):5.2f}, "
+        f"constant offset taken off {centred.mean():5.2f}\n{'':12s}confidence {found[opened, 2].mean():.2f} open, "
+        f"{found[shut, 2].mean():.2f} closed ({shut.sum()}), AUC {sure:.3f}; blink's AUC {shares:.3f}"
+    )
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=9000)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--evaluate", action="store_true", help="only evaluate what is there")
+    parser.add_argument("--output", type=Path, default=data.repository() / "models")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    cv2.setNumThreads(1)
+    path = arguments.output / NAME
+    example = torch.zeros(2, 3, SIDE, SIDE)
+    if not arguments.evaluate:
+        eyes = image_eyes(held_out=False)
+        heads = load_heads(held_out=False)
+        if heads is not None:
+            eyes = eyes.joined(head_eyes(heads))
+        print(f"{len(eyes)} eyes")
+        network, _ = runner.train(GazeNet(), batches(eyes, arguments.batch), loss, arguments.steps, arguments.rate,
+                                  data.cache_folder() / "gaze.pt")  # fmt: skip
+        runner.export(Exported(network), path, example, ["input"], ["output", "blink"])
+    reference = data.reference_folder() / "reference" / "models" / NAME
+    sets = {"pictures": image_eyes(held_out=True)}
+    heads = load_heads(held_out=True)
+    if heads is not None:
+        sets["heads"] = head_eyes(heads)
+    for model in (path, reference):
+        if model.exists():
+            print(f"\n{model}: pupils' distance in % of the eye's width")
+            for name, eyes in sets.items():
+                evaluate(model, eyes, name)
+    if reference.exists():
+        milliseconds, ratio = runner.time_ratio(path, reference, example.numpy(), 1000)
+        print(f"\none pass: {milliseconds:.2f} ms, {ratio:.2f} of the reference's")
+
+
+if __name__ == "__main__":
+    main()
