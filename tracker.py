@@ -140,6 +140,7 @@ class Tracker:
         self._held = 0  # how many faces the previous frame had
         self._frames_without_face = 0
         self._frames_since_scan = 0
+        self._reported: set[type[Exception]] = set()  # what faces were left out for
 
     def __enter__(self) -> Tracker:
         return self
@@ -164,11 +165,13 @@ class Tracker:
             additional_faces: boxes (x, y, width, height) in pixels to be tried beside those that are found.
 
         Returns:
-            The faces, by id.
+            The faces, by id. One that a step fails on, or gives numbers for that are not finite, is left out.
 
         Raises:
             ValueError: the frame is of another kind.
+            Exception: whatever a step raised when it failed on every face of the frame.
         """
+        frame = np.asarray(frame)
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or 0 in frame.shape:
             raise ValueError(f"A frame must be (height, width, 3) uint8, not {frame.shape} {frame.dtype}.")
         height, width = frame.shape[:2]
@@ -212,6 +215,7 @@ class Tracker:
     def _candidates(self, frame: np.ndarray, additional_faces: Sequence[Box]) -> list[Box]:
         """Boxes to be tried: held ones first, then the caller's, then the detectors', which run only when needed."""
         candidates = [*self._boxes, *(tuple(box) for box in additional_faces)]
+        arrived = self._scan.results() if self._scan is not None else []  # also when not needed: they grow stale
         self._frames_since_scan += 1
         if self._held == 0:
             self._frames_since_scan = 0
@@ -220,8 +224,7 @@ class Tracker:
             if self._try_hard:
                 candidates.append((0.0, 0.0, float(frame.shape[1]), float(frame.shape[0])))
         elif self._held < self._max_faces:
-            if self._scan is not None:
-                candidates += self._scan.results()
+            candidates += arrived
             if self._frames_since_scan >= self._scan_every:
                 self._frames_since_scan = 0
                 if self._scan is not None:
@@ -240,7 +243,7 @@ class Tracker:
             confidence, landmarks = model.decode(model.infer(crop), crop)
             return Detection(confidence, np.vstack([landmarks, np.zeros((2, 3))]), crop.held)
 
-        return [found for found in self._map(find, crops) if found.conf > self.threshold]
+        return [found for found in self._map(find, crops, self._pool) if found.conf > self.threshold]
 
     def _add_pupils(self, frame: np.ndarray, detections: Sequence[Detection]) -> None:
         gaze = self._gaze
@@ -248,25 +251,48 @@ class Tracker:
             return
 
         def add(detection: Detection) -> None:
+            detection.lms[66:] = np.nan  # stays when they can't be found, and the slot leaves the face out
             detection.lms[66:] = gaze.locate(frame, detection.lms[:66])
 
-        self._map(add, detections)
+        self._map(add, detections, self._pool)
 
-    def _map(self, function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
-        """Apply a function to each item, on the pool when there is one and more than one item."""
-        run: Callable[..., Iterable[_R]] = map if self._pool is None or len(items) < 2 else self._pool.map
-        return list(run(function, items))
+    def _map(
+        self, function: Callable[[_T], _R], items: Sequence[_T], pool: ThreadPoolExecutor | None = None
+    ) -> list[_R]:
+        """Apply a function to each item, on the pool when one is given and there are several.
+
+        An item that it fails on is left out, and the first failure of its type logged. When it fails on all of them,
+        so does the frame: the error is raised.
+        """
+
+        def attempt(item: _T) -> tuple[list[_R], Exception | None]:
+            try:
+                return [function(item)], None
+            except Exception as error:  # those of onnxruntime and OpenCV share no base class
+                return [], error
+
+        run: Callable[..., Iterable] = map if pool is None or len(items) < 2 else pool.map
+        outcomes = list(run(attempt, items))
+        errors = [error for _, error in outcomes if error is not None]
+        if errors and len(errors) == len(items):
+            raise errors[0]
+        for error in errors:
+            if type(error) not in self._reported:
+                self._reported.add(type(error))
+                _log.warning("A face is left out of a frame (%s: %s).", type(error).__name__, error)
+        return [result for results, _ in outcomes for result in results]
 
     def _assign(self, detections: Sequence[Detection], width: int, height: int) -> list[Face]:
         """Give the detections to the slots and update these; slots without one are lost."""
         assigned = assign([slot.centre for slot in self._slots], detections)
-        faces = []
         for slot in self._slots:
             if slot.id not in assigned:
                 slot.lose()
-            elif (face := slot.update(assigned[slot.id], width, height)) is not None:
-                faces.append(face)
-        return faces
+
+        def update(id: int) -> Face | None:
+            return self._slots[id].update(assigned[id], width, height)
+
+        return [face for face in self._map(update, sorted(assigned)) if face is not None]
 
     def _remember(self, detections: Sequence[Detection]) -> None:
         """Keep the boxes for the next frame; those of lost faces for a while."""

@@ -35,8 +35,8 @@ def decode_maps(maps: np.ndarray, cell: float, offset_scale: float) -> np.ndarra
         offset_scale: pixels per unit of logit.
 
     Returns:
-        (k, 3) position along the first axis, along the second (pixels of the network's input), confidence. A point
-        without finite values becomes 0, 0, 0.
+        (k, 3) position along the first axis, along the second (pixels of the network's input), confidence; all nan
+        for a point whose values in the maps are not finite.
     """
     side = maps.shape[-1]
     planes = maps.reshape(3, -1, side * side)
@@ -46,5 +46,5 @@ def decode_maps(maps: np.ndarray, cell: float, offset_scale: float) -> np.ndarra
     points[:, 0] = best // side * cell + offset_scale * logit(first)
     points[:, 1] = best % side * cell + offset_scale * logit(second)
     points[:, 2] = confidence
-    points[~np.isfinite(points).all(axis=1)] = 0.0
+    points[~np.isfinite(points).all(axis=1)] = np.nan
     return points

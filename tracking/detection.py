@@ -16,6 +16,9 @@ from .crops import normalize_into
 from .faces import Box, iou
 from .models import DETECTOR_FILE, PRIORS_FILE, RETINAFACE_FILE, ModelError, load, require
 
+#: A larger file of priors is not read; 16800 of them take a megabyte or two.
+MAX_PRIORS_SIZE = 16 * 1024 * 1024
+
 
 class FaceDetector:
     """The light detector: a map of face centres and radii over the whole frame, squeezed to a square.
@@ -56,8 +59,8 @@ class FaceDetector:
 
     def decode(self, output: np.ndarray, pooled: np.ndarray, width: int, height: int) -> list[Box]:
         """Read boxes off the maps, for a frame of width x height pixels: local maxima, best first."""
-        scores = np.where(output[0] == pooled[0], output[0], 0.0)
-        rows, columns = np.nonzero(scores >= self.threshold)
+        scores = output[0]
+        rows, columns = np.nonzero((scores == pooled[0]) & (scores >= self.threshold))
         order = np.argsort(-scores[rows, columns], kind="stable")[: self.max_faces]
         rows, columns = rows[order], columns[order]
         cell = self.SIDE / self.MAP_SIDE
@@ -147,9 +150,11 @@ class RetinaFaceDetector:
 
 def _read_priors(path: Path, count: int) -> np.ndarray:
     """Read (count, 4) priors: centre x, y, width, height in units of the image."""
+    if path.stat().st_size > MAX_PRIORS_SIZE:
+        raise ModelError(f"The priors {path} are too large to be some ({path.stat().st_size} bytes).")
     try:
         priors = np.array(json.loads(path.read_text(encoding="utf-8")), dtype=np.float64).reshape(-1, 4)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ModelError(f"The priors {path} can't be read: {error}") from error
     if priors.shape[0] != count or not np.isfinite(priors).all():
         raise ModelError(f"The priors {path} have another contract: {priors.shape[0]} priors, not {count}.")
@@ -163,13 +168,13 @@ class BackgroundScan:
 
     Args:
         detect: from a frame to boxes.
-        report: called with a sentence when `detect` fails, once for each kind of failure.
+        report: called with a sentence when `detect` fails, once for each type of exception.
     """
 
     def __init__(self, detect: Callable[[np.ndarray], list[Box]], report: Callable[[str], None]) -> None:
         self._detect = detect
         self._report = report
-        self._reported: set[str] = set()
+        self._reported: set[type[Exception]] = set()
         self._frames: queue.Queue[np.ndarray | None] = queue.Queue(maxsize=1)
         self._boxes: queue.Queue[list[Box]] = queue.Queue()
         self._busy = threading.Event()
@@ -203,9 +208,8 @@ class BackgroundScan:
             try:
                 self._boxes.put(self._detect(frame))
             except Exception as error:  # whatever it is, it must not end the scan in silence
-                kind = f"{type(error).__name__}: {error}"
-                if kind not in self._reported:
-                    self._reported.add(kind)
-                    self._report(f"The background scan failed: {kind}")
+                if type(error) not in self._reported:
+                    self._reported.add(type(error))
+                    self._report(f"The background scan failed ({type(error).__name__}: {error}).")
             finally:
                 self._busy.clear()

@@ -135,8 +135,8 @@ class RunningRange:
         return self._smoothed
 
     def _position(self, x: float, median: float, learning: bool) -> float:
-        # Divided by the median as it is, with its sign: a feature whose median is negative finds its first extremes
-        # by the other side's rule. A median of 0 has no relative distance, so nothing is found there.
+        # Divided by the median as it is, with its sign: while the median is negative, no first extreme is found.
+        # A median of 0 has no relative distance, so nothing is found there either.
         distance = (x - median) / median if median else 0.0
         if self.minimum is None and not (x < median and -distance > self.threshold):
             return 0.0

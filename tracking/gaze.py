@@ -44,7 +44,8 @@ class GazeModel:
             landmarks: (66, 2 or more) row, column.
 
         Returns:
-            (2, 3) row, column, confidence of the right and the left pupil; 0, 0, 0 for an eye without extent.
+            (2, 3) row, column, confidence of the right and the left pupil; 0 for both when an eye has no extent, nan
+            for one that the model gives no finite value for.
         """
         corners = landmarks[EYE_CORNERS, 1::-1]  # [eye, corner, x and y]
         pupils = np.zeros((2, 3))

@@ -89,10 +89,15 @@ class LandmarkModel:
         return self._session.run(None, {self._input: crop.tensor})[0][0]
 
     def decode(self, maps: np.ndarray, crop: Crop) -> tuple[float, np.ndarray]:
-        """Return the confidence of the face and its landmarks (66, 3): row, column in the frame, confidence."""
+        """Return the confidence of the face and its landmarks (66, 3): row, column in the frame, confidence.
+
+        All of it is 0 when the maps give a point that is not finite.
+        """
         spec = self.spec
         span = spec.side - 1
         points = decode_maps(maps, span / (spec.map_side - 1), span / spec.logit_factor)
+        if not np.isfinite(points).all():
+            return 0.0, np.zeros((66, 3))
         confidence = float(points[:, 2].mean())
         if spec.points == 30:
             points = points[SPREAD_30_POINTS]

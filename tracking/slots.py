@@ -47,9 +47,13 @@ class Slot:
         self._pose: pose_module.Pose | None = None
         self._shape = AdaptiveShape()
         self._failures = 0
+        self._in_use = False
 
     def lose(self) -> None:
         """The face is gone: start over, but remember where it was."""
+        if not self._in_use:
+            return
+        self._in_use = False
         self._restart_fit()
         if not self._keep_features:
             self._features = self._make_features()
@@ -61,11 +65,13 @@ class Slot:
         if self.centre is not None:
             self.centre = self.centre * (y_scale, x_scale)
 
+    @np.errstate(divide="ignore", invalid="ignore", over="ignore")  # what is not finite in the end is left out
     def update(self, detection: Detection, width: int, height: int) -> Face | None:
         """Fit the face to its landmarks in a frame of width x height pixels.
 
         Returns None when no pose can be found for them or when a number comes out that is not finite.
         """
+        self._in_use = True
         self.centre = detection.centre
         shape = self._shape.points if self._adapt else REFERENCE_SHAPE
         pose = pose_module.solve(shape, detection.lms, width, height, self._contour, self._pose)
@@ -80,7 +86,10 @@ class Slot:
             if not np.isfinite(normalized).all():
                 return None
             points = normalized
-            self._current = self._features.update(points)
+            try:
+                self._current = self._features.update(points)
+            except ValueError:
+                return None
             eyes = eye_open(self._current)
         face = Face(
             id=self.id,
