@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 
 from training import rasterizer
-from training.rasterizer import EYE, FLAT, SHINY, SKIN, WET
+from training.rasterizer import EYE, FABRIC, FLAT, SHINY, SKIN, WET
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -38,6 +38,18 @@ IBUG_TO_66 = [*range(48), *range(49, 54), *range(55, 60), 48, 61, 62, 63, 54, 65
 MIRROR_66 = np.array(
     [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1), 45, 44, 43, 42, 47, 46, 39, 38, 37,
      36, 41, 40, *range(52, 47, -1), *range(57, 52, -1), 62, 61, 60, 59, 58, 65, 64, 63]
+)  # fmt: skip
+
+# The tracker's 66 points as vertices of the mesh. ict_landmarks.json gives a first choice, which puts the jaw 2 to 3 cm
+# further forward than trackers do. These are the vertices, alike on both sides, that lie nearest to where the original
+# tracker's landmark model 1 marks each point on 320 drawn heads (yaw up to 75 degrees); points on the lids and the lips
+# stay on their edges.
+LANDMARKS = np.array(
+    [8160, 7876, 7437, 8841, 8859, 783, 789, 813, 2191, 3054, 3030, 3024, 9182, 9164, 6710, 7149, 8436,  # jaw
+     994, 436, 439, 2044, 1402, 3616, 4240, 2680, 2677, 3214,  # brows
+     971, 1348, 4839, 4841, 69, 2076, 5, 4270, 2310,  # nose
+     1507, 1542, 619, 1528, 1518, 1511, 3742, 2860, 3756, 3721, 3725, 3732,  # eyes
+     5631, 6029, 5525, 6533, 6136, 6331, 6461, 5945, 5957, 5826, 5708, 5656, 5526, 6161, 6213, 6365, 5517, 5860]  # mouth
 )  # fmt: skip
 
 # Vertex ranges of the ICT mesh.
@@ -94,7 +106,8 @@ class HeadModel:
 
     neutral (n, 3) float32, cm; identity (100, n, 3) and expression (k, n, 3): offsets; expression_names: ARKit names,
     with _L and _R; triangles (m, 3) int32 with material (m,); color (n, 3) linear RGB of mouth and lashes;
-    landmarks (66,): vertex numbers in the tracker's order.
+    landmarks (66,): the tracker's points as vertex numbers; anatomy (66,): the same points as ict_landmarks.json has
+    them, on which faces are painted.
     """
 
     neutral: np.ndarray
@@ -105,6 +118,7 @@ class HeadModel:
     material: np.ndarray
     color: np.ndarray
     landmarks: np.ndarray
+    anatomy: np.ndarray
     lash_columns: np.ndarray  # (s, 6): vertices of one row of eyelashes from root to tip
     lash_upper: np.ndarray  # (s,): on the upper lid
 
@@ -136,9 +150,8 @@ class HeadModel:
         color[GUMS] = (0.45, 0.13, 0.12)
         color[TEETH] = (0.72, 0.66, 0.55)
         columns, upper = _lash_columns(neutral, quads_all, uv, uv_quads)
-        return cls(
-            neutral, identity, expression, names, triangles, material, color, ibug[IBUG_TO_66], columns, upper
-        )
+        return cls(neutral, identity, expression, names, triangles, material, color, LANDMARKS, ibug[IBUG_TO_66],
+                   columns, upper)  # fmt: skip
 
     def shape(self, identity: np.ndarray, expression: dict[str, float] | None = None) -> np.ndarray:
         """Vertices (n, 3) of a person with identity weights (k,), k <= 100, and ARKit expression weights."""
@@ -387,7 +400,7 @@ def skin_texture(model: HeadModel, look: Appearance, size: int = 1024) -> np.nda
     rng = np.random.default_rng(look.seed)
     shape = (size, size)
     per_cm = size / (SKIN_TOP - SKIN_BOTTOM)
-    marks = _texture_place(model.neutral[model.landmarks], size, size)
+    marks = _texture_place(model.neutral[model.anatomy], size, size)
     columns = (np.arange(size) + 0.5) / size * 2 - 1
     angle = np.degrees(2 * np.arcsin(columns)).astype(np.float32)
     level = (SKIN_TOP - (np.arange(size) + 0.5) / per_cm).astype(np.float32)[:, None]
@@ -593,18 +606,18 @@ def torso_mesh(look: Appearance) -> Mesh:
         up = look.collar
         rings = np.concatenate([[(-up, 6.9, 6.0)], [(-up * 0.5, 7.1, 6.2)], rings])
     turn = np.linspace(0, 2 * np.pi, 49)[:-1]
-    t = np.linspace(0, len(rings) - 1, 4 * len(rings))
-    below, wide, deep = (np.interp(t, np.arange(len(rings)), rings[:, i])[:, None] for i in range(3))
+    below, wide, deep = (column[:, None] for column in _curve(rings, 6 * len(rings)).T)
     # The collar follows the root of the neck: low in front, highest on the shoulders.
     saddle = np.exp(-((below / 5) ** 2)) * (-1.2 * np.cos(turn) - 0.7 * np.cos(2 * turn))
     points = np.stack(
         [wide * np.sin(turn), COLLAR - below + saddle, TORSO_AXIS + deep * np.cos(turn)], -1
     )  # fmt: skip
     k = len(turn)
-    a = (np.arange(len(t) - 1)[:, None] * k + np.arange(k)).ravel()
-    b = (np.arange(len(t) - 1)[:, None] * k + (np.arange(k) + 1) % k).ravel()
+    start = np.arange(len(points) - 1)[:, None] * k
+    a = (start + np.arange(k)).ravel()
+    b = (start + (np.arange(k) + 1) % k).ravel()
     triangles = np.concatenate([np.c_[a, a + k, b], np.c_[b, a + k, b + k]])
-    return Mesh(points.reshape(-1, 3).astype(np.float32), triangles.astype(np.int32), look.cloth)
+    return Mesh(points.reshape(-1, 3).astype(np.float32), triangles.astype(np.int32), look.cloth, FABRIC)
 
 
 def _tube(path, radius, closed):
@@ -626,7 +639,7 @@ def glasses_meshes(model: HeadModel, look: Appearance, points: np.ndarray) -> tu
     """Frames and lenses that fit a head (vertices `points`) of its own."""
     if not look.glasses:
         return [], []
-    marks = points[model.landmarks]
+    marks = points[model.anatomy]
     radius = 0.10 if look.glasses == "thin" else 0.24
     half_width, half_height = look.lens
     bridge = marks[28]
@@ -733,7 +746,7 @@ def grow_hair(model: HeadModel, look: Appearance, points: np.ndarray, density: f
         # Rooted where the painted beard is.
         size = 256
         per_cm = size / (SKIN_TOP - SKIN_BOTTOM)
-        area = beard_area(_texture_place(rest[model.landmarks], size, size), (size, size), per_cm)
+        area = beard_area(_texture_place(rest[model.anatomy], size, size), (size, size), per_cm)
         place = np.clip(_texture_place(rest, size, size), 0, size - 1).astype(int)
         keep = (area[place[:, 1], place[:, 0]] > 0.45) & (np.arange(len(rest)) < FACE.stop) & (rest[:, 2] > -1)
         count = int(4500 * density)
@@ -945,7 +958,7 @@ def _light_hair(strands, color, centre, scene):
         toward = np.clip((outward @ light + 0.35) / 1.35, 0, 1)[..., None]
         total = total + tint * color[:, None] * toward * (0.25 + 0.75 * across)
         shine = np.clip(across * np.sqrt(np.clip(1 - along_view**2, 0, 1)) - along * along_view, 0, 1) ** 40
-        total = total + tint * toward * shine * (0.35 * np.sqrt(color[:, None] * color.mean(-1)[:, None, None]) + 0.008)
+        total = total + tint * toward * shine * (0.6 * np.sqrt(color[:, None] * color.mean(-1)[:, None, None]) + 0.008)
     return (total * depth).astype(np.float32)
 
 
@@ -980,8 +993,14 @@ def encode_color(linear: np.ndarray) -> np.ndarray:
     return np.clip(coded[..., ::-1] * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
-_LINEAR = np.array([v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in np.arange(256) / 255],
-                   np.float32)  # fmt: skip
+def _decoding_table():
+    """The linear value of every code (256,), so that encode_color gives the code again."""
+    x = np.arange(256) / 255
+    x = np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
+    return np.where(x > 0.7, 0.7 - 0.3 * np.log(np.maximum(1 - (x - 0.7) / 0.3, 1e-3)), x).astype(np.float32)
+
+
+_LINEAR = _decoding_table()
 
 
 def render(model: HeadModel, head: HeadParameters, camera: Camera, scene: Scene, size: tuple[int, int],
@@ -1008,6 +1027,7 @@ def render(model: HeadModel, head: HeadParameters, camera: Camera, scene: Scene,
     camera_normals = [_turn_vectors(bend.twist, follow, normals_local) @ bend.torso.T]
     triangles, material, color = [model.triangles], [model.material], [model.color]
     extra = [(actor.torso, bend.shoulders)] + [(frame, lambda p: bend(p, rigid=True)) for frame in actor.frames]
+    rest = [model.neutral]
     offset = n
     for mesh, place in extra:
         placed = place(mesh.points).astype(np.float32)
@@ -1015,6 +1035,7 @@ def render(model: HeadModel, head: HeadParameters, camera: Camera, scene: Scene,
         camera_normals.append(rasterizer.vertex_normals(placed, mesh.triangles, np.arange(len(placed), dtype=np.int32)))
         triangles.append(mesh.triangles + offset)
         material.append(np.full(len(mesh.triangles), mesh.material, np.uint8))
+        rest.append(mesh.points)
         color.append(np.broadcast_to(np.array(mesh.color, np.float32), placed.shape))
         offset += len(placed)
     points = np.concatenate(camera_points).astype(np.float32)
@@ -1022,14 +1043,13 @@ def render(model: HeadModel, head: HeadParameters, camera: Camera, scene: Scene,
     triangles = np.concatenate(triangles).astype(np.int32)
     material = np.concatenate(material)
     color = np.ascontiguousarray(np.concatenate(color), np.float32)
-    rest = np.zeros_like(points)
-    rest[:n] = model.neutral
+    rest = np.concatenate(rest).astype(np.float32)
     lid = np.zeros(len(points), np.float32)
     occlusion = np.ones(len(points), np.float32)
     occlusion[:n] = model.occlusion
     for eye, own, o in zip(EYEBALLS, eye_own, (36, 42), strict=True):
         rest[eye] = own
-        upper = marks_local[[o, o + 1, o + 2, o + 3]]
+        upper = local[model.anatomy[[o, o + 1, o + 2, o + 3]]]
         lid[eye] = np.polyval(np.polyfit(upper[:, 0], upper[:, 1], 2), local[eye, 0]) - local[eye, 1]
 
     hairs = []
@@ -1080,7 +1100,8 @@ def render(model: HeadModel, head: HeadParameters, camera: Camera, scene: Scene,
 
     marks = bend(marks_local, rigid=True)
     pupils = bend(pupils_local, rigid=True)
-    seen = [_visible(_project(p, camera, (height, width)), depth, 0.5) for p in (marks, pupils)]
+    # Points lie on edges, where depth varies; lids are thin, so pupils get less room.
+    seen = [_visible(_project(p, camera, (height, width)), depth, room) for p, room in ((marks, 0.5), (pupils, 0.04))]
     columns_rows = _project(marks, camera, size)[:, :2]
     low, high = columns_rows.min(0), columns_rows.max(0)
     return Rendering(
@@ -1090,7 +1111,7 @@ def render(model: HeadModel, head: HeadParameters, camera: Camera, scene: Scene,
         pupils=_project(pupils, camera, size)[:, 1::-1].copy(),
         visible=seen[0],
         pupils_visible=seen[1],
-        eye_open=_lid_gap(marks_local) / _lid_gap(actor.relaxed[model.landmarks]),
+        eye_open=_lid_gap(local[model.anatomy]) / _lid_gap(actor.relaxed[model.anatomy]),
         expression={k: float(v) for k, v in head.expression.items() if v},
         rotation=tuple(float(a) for a in head.rotation),
         box=(float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])),

@@ -163,7 +163,7 @@ def _sample(texture, u, v, c):
 
 
 # Materials of a triangle.
-SKIN, EYE, FLAT, WET, SHINY = 0, 1, 2, 3, 4
+SKIN, EYE, FLAT, WET, SHINY, FABRIC = 0, 1, 2, 3, 4, 5
 
 
 @njit(cache=True, fastmath=True)
@@ -174,7 +174,7 @@ def shade(
     """Lights every covered pixel of `image` (h, w, 3), float32 linear RGB, in place.
 
     position and normal (n, 3) in camera space (x right, y up, z towards the viewer); rest (n, 3): where the vertex
-    lies on the undeformed head (skin) or in the eye's own frame in units of its radius (eyes); color (n, 3);
+    lies on the undeformed head (skin) or jumper, or in the eye's own frame in units of its radius (eyes); color (n, 3);
     occlusion (n,): 0 dark to 1 open; skin (th, tw, 4): the cylindrical skin texture, RGB and gloss; skin_frame:
     (axis z, rows per cm, top y); eye (t, t, 3): texture of an eyeball seen from the front, from
     -1 to 1; lid (n,): for eye vertices, the distance below the upper lid in cm; lights (m, 3) unit vectors towards
@@ -236,10 +236,20 @@ def shade(
                 below = w0 * lid[a] + w1 * lid[b] + w2 * lid[c]
                 shade_by_lid = min(max(below / 0.55, 0.0), 1.0)
                 open_sky = 0.3 + 0.55 * shade_by_lid
-                gloss, power = 0.6, 220.0
+                gloss, power = 4.0, 260.0
                 wrap[0], wrap[1], wrap[2] = 0.5, 0.45, 0.42
             elif kind == WET:
-                gloss, power = 0.25, 50.0
+                gloss, power = 0.12, 50.0
+            elif kind == FABRIC:  # wide folds and a fine knit
+                gloss = 0.0
+                x, y, z = r[0], r[1], r[2]
+                n[0] += 0.16 * np.sin(0.55 * x + 0.4 * y + 1.3 * np.sin(0.21 * y + 0.3 * z)) + 0.05 * np.sin(1.7 * x - y)
+                n[1] += 0.12 * np.sin(0.8 * y - 0.25 * x + np.sin(0.33 * x)) + 0.05 * np.sin(2.1 * y + 0.9 * x)
+                length = np.sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2]) + 1e-9
+                knit = 1 + 0.10 * np.sin(12 * x + 3 * np.sin(9 * y)) * np.sin(10 * y)
+                for i in range(3):
+                    n[i] /= length
+                    albedo[i] *= knit
             elif kind == SHINY:
                 gloss, power = 0.5, 60.0
             lit = 1.0
