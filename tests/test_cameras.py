@@ -163,6 +163,32 @@ def test_v4l2_ranges():
     assert cameras.read_v4l2(driver) == [Capability(0, (32, 24), (1920, 1080), 1.0, 60.0, "YU12")]
 
 
+def test_v4l2_range_is_faster_at_its_smallest_size():
+    class Slower(Driver):
+        def describe_interval(self, asked):
+            super().describe_interval(asked)
+            small = asked.width == 32
+            asked.interval.stepwise.min = Fract(1, 60 if small else 15)
+            asked.interval.stepwise.max = Fract(1, 5 if small else 2)
+
+    (capability,) = cameras.read_v4l2(Slower({"YU12": [((32, 24, 1920, 1080), (5, 60))]}))
+    assert (capability.fps_min, capability.fps_max) == (2.0, 60.0)
+
+
+def test_v4l2_big_endian_format_keeps_its_name():
+    class BigEndian(Driver):
+        def describe_format(self, asked):
+            super().describe_format(asked)
+            asked.pixelformat |= 1 << 31
+
+        def sizes(self, pixel_format):
+            assert pixel_format >> 31  # the driver must get back what it said
+            return super().sizes(pixel_format & 0x7FFFFFFF)
+
+    (capability,) = cameras.read_v4l2(BigEndian({"Y16 ": [((64, 48), [30])]}))
+    assert capability.format == "Y16"
+
+
 def test_v4l2_without_rates_or_formats():
     assert cameras.read_v4l2(Driver({})) == []
     assert cameras.read_v4l2(Driver({"GREY": [((64, 64), [])]})) == [
