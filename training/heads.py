@@ -88,6 +88,11 @@ def head_rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
     return (about_z @ about_y @ about_x).astype(np.float32)
 
 
+def lid_gaps(marks: np.ndarray) -> np.ndarray:
+    """Height of the eyes' openings (right, left), cm, from the 66 points in head space; below 0 where lids overlap."""
+    return np.array([(marks[o + 1 : o + 3, 1] - marks[[o + 5, o + 4], 1]).mean() for o in (36, 42)])
+
+
 def _smoothstep(low, high, x):
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
@@ -156,14 +161,24 @@ class HeadModel:
     def shape(self, identity: np.ndarray, expression: dict[str, float] | None = None) -> np.ndarray:
         """Vertices (n, 3) of a person with identity weights (k,), k <= 100, and ARKit expression weights."""
         weights = np.asarray(identity, np.float32)
+        expression = expression or {}
         points = self.neutral + np.tensordot(weights, self.identity[: len(weights)], 1)
-        for name, weight in (expression or {}).items():
-            if weight and not name.startswith("eyeLook"):
-                points += np.float32(weight) * self.expression[self.expression_names.index(name)]
-        for name, weight in (expression or {}).items():
-            if weight and name.startswith("eyeLook"):  # lids follow the eye less the more they are closed
-                closed = (expression or {}).get("eyeBlink" + name[-2:], 0.0)
-                points += np.float32(weight * (1 - closed)) * self.expression[self.expression_names.index(name)]
+
+        def add(name, weight):
+            if weight:
+                points[:] += np.float32(weight) * self.expression[self.expression_names.index(name)]
+
+        for name, weight in expression.items():
+            if name.startswith("eyeLook"):  # lids follow the eye less the more they are closed
+                add(name, weight * (1 - expression.get("eyeBlink" + name[-2:], 0.0)))
+            elif not name.startswith("eyeBlink"):
+                add(name, weight)
+        # The model's blink closes the average relaxed eye; here it closes this one, so that lids meet at weight 1.
+        gaps = lid_gaps(points[self.anatomy])
+        for side, gap in zip("RL", gaps, strict=True):
+            name = f"eyeBlink_{side}"
+            closes = -lid_gaps(self.expression[self.expression_names.index(name)][self.anatomy])["RL".index(side)]
+            add(name, expression.get(name, 0.0) * np.clip((gap + 0.02) / closes, 0.3, 1.6))
         return points
 
     @cached_property
@@ -452,7 +467,7 @@ def skin_texture(model: HeadModel, look: Appearance, size: int = 1024) -> np.nda
     # Beard shadow: jaw, chin and upper lip, with dots for the single hairs.
     if look.stubble > 0 or look.beard_length > 0:
         area = beard_area(marks, shape, per_cm)
-        grain = np.clip(0.6 + 0.5 * _noise(rng, shape, size / 5, 1), 0, 1)
+        grain = np.clip(0.7 + 0.12 * _noise(rng, shape, size / 8, 1) + 0.2 * _noise(rng, shape, size / 1.7, 1), 0, 1)
         strength = max(look.stubble, min(0.9, look.beard_length * 1.5))
         _blend(texture, strength * 0.8 * area * grain, np.array(look.brow_color) * 1.3)
 
@@ -922,15 +937,6 @@ def _turn_eyes(model, points, expression):
     return np.array(pupils), own
 
 
-def _lid_gap(marks):
-    """Lid gap over eye width (right, left) from the 66 points in 3D."""
-    gaps = []
-    for o in (36, 42):
-        gap = (np.linalg.norm(marks[o + 1] - marks[o + 5]) + np.linalg.norm(marks[o + 2] - marks[o + 4])) / 2
-        gaps.append(gap / np.linalg.norm(marks[o] - marks[o + 3]))
-    return np.array(gaps, np.float32)
-
-
 def _project(points, camera, size):
     """Column, row, depth (n, 3) float32 of points (n, 3) in camera space; size (height, width)."""
     height, width = size
@@ -1111,7 +1117,7 @@ def render(model: HeadModel, head: HeadParameters, camera: Camera, scene: Scene,
         pupils=_project(pupils, camera, size)[:, 1::-1].copy(),
         visible=seen[0],
         pupils_visible=seen[1],
-        eye_open=_lid_gap(local[model.anatomy]) / _lid_gap(actor.relaxed[model.anatomy]),
+        eye_open=np.maximum(0, lid_gaps(local[model.anatomy]) / lid_gaps(actor.relaxed[model.anatomy])),
         expression={k: float(v) for k, v in head.expression.items() if v},
         rotation=tuple(float(a) for a in head.rotation),
         box=(float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])),

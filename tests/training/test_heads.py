@@ -87,7 +87,7 @@ def test_blinking_closes_one_eye(draw, side, upper, lower):
     index, other = ("R", "L").index(side), ("L", "R").index(side)
     assert gap(shut) < 0.25 * gap(open_) and gap(shut) < gap(half) < gap(open_)
     assert open_.eye_open[index] == pytest.approx(1, abs=1e-3)
-    assert shut.eye_open[index] < 0.25 < half.eye_open[index] < 0.9
+    assert shut.eye_open[index] < 0.05 < half.eye_open[index] < 0.9
     assert shut.eye_open[other] == pytest.approx(1, abs=0.05)
     row, column = np.round(open_.pupils[index]).astype(int)
     assert shut.image[row, column].mean() > open_.image[row, column].mean() + 20, "the lid does not cover the pupil"
