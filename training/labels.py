@@ -145,15 +145,15 @@ def grown_box(points: np.ndarray) -> np.ndarray:
     return np.concatenate((low - grow, high + grow))
 
 
-def run_reference(
-    name: str, image: np.ndarray, boxes: np.ndarray, mirrored: bool = False
+def run_landmarks(
+    session, side: int, image: np.ndarray, boxes: np.ndarray, mirrored: bool = False, factor: float = 16.0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A reference landmark model on boxes (x0, y0, x1, y1) of an image: points [n, 66, 2], confidences [n, 66].
+    """A landmark model on boxes (x0, y0, x1, y1) of an image: points [n, k, 2], confidences [n, k].
 
-    As in the tracker, boxes are cut to the frame and squeezed to the model's input. With `mirrored` every crop is also
-    run flipped: the results are twice as many, the flipped ones (mirrored back) in the second half.
+    As in the tracker, boxes are cut to the frame and squeezed to the model's input. With `mirrored` every crop is
+    also run flipped: the results are twice as many, the flipped ones (mirrored back) in the second half.
+    Half a pixel is taken off, as the crop's position 0 is the edge of its first pixel, not its centre.
     """
-    side = 112 if name in ("lm_modelU", "lm_modelV") else 224
     height, width = image.shape[:2]
     whole = np.concatenate((np.floor(boxes[:, :2]), np.ceil(boxes[:, 2:])), 1)
     x0, y0, x1, y1 = np.clip(whole, 0, [width, height, width, height]).astype(int).T
@@ -166,14 +166,22 @@ def run_reference(
     if mirrored:
         crops = np.concatenate((crops, crops[:, :, ::-1]))
         x0, y0, x1, y1 = (np.tile(v, 2) for v in (x0, y0, x1, y1))
-    (output,) = reference_session(name).run(None, {"input": normalise(crops)})
-    points, confidence = decode(output, side)
+    (output,) = session.run(None, {"input": normalise(crops)})
+    points, confidence = decode(output, side, factor)
     if mirrored:
         n = len(boxes)
         points[n:] = data.mirror_points(points[n:], side)
         confidence[n:] = confidence[n:, data.MIRROR]
     scale = np.stack((x1 - x0, y1 - y0), -1) / side
-    return points * scale[:, None] + np.stack((x0, y0), -1)[:, None], confidence
+    return points * scale[:, None] + np.stack((x0, y0), -1)[:, None] - 0.5, confidence
+
+
+def run_reference(
+    name: str, image: np.ndarray, boxes: np.ndarray, mirrored: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """`run_landmarks` with a reference model of 66 points."""
+    side = 112 if name in ("lm_modelU", "lm_modelV") else 224
+    return run_landmarks(reference_session(name), side, image, boxes, mirrored)
 
 
 def detect_reference(image: np.ndarray) -> np.ndarray:

@@ -1,0 +1,174 @@
+"""The landmark models' training: point orders, loss, and the exported files' contract."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch (training/requirements.txt)")
+pytest.importorskip("onnx", reason="exporting needs onnx (training/requirements.txt)")
+onnxruntime = pytest.importorskip("onnxruntime")
+
+from training import augment, crops, data, labels, landmarks  # noqa: E402
+from training.export import calibrate, write  # noqa: E402
+from training.networks import LANDMARK_MODELS, ContractMaps, Exported, LandmarkNetwork, adopt  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+
+def made_face(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A grey picture with a white disc for every point, and the 66 points."""
+    angles = np.linspace(0, 2 * np.pi, data.POINTS, endpoint=False)
+    centre, radius = rng.uniform(60, 100, 2), rng.uniform(25, 50, 2)
+    points = centre + np.stack((np.cos(angles), np.sin(angles)), -1) * radius
+    image = np.full((160, 160, 3), 90, np.uint8)
+    for x, y in points.astype(int):
+        image[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3] = 255
+    return image, points
+
+
+@pytest.fixture
+def made_crops(tmp_path, monkeypatch):
+    """A tiny cache of made faces."""
+    monkeypatch.setenv("OSF_TRAINING_CACHE", str(tmp_path))
+    rng = np.random.default_rng(0)
+    faces = [made_face(rng) for _ in range(8)]
+    np.save(tmp_path / "crops.npy", np.stack([image for image, _ in faces]))
+    np.save(tmp_path / "backgrounds.npy", rng.integers(0, 255, (4, 160, 160, 3), dtype=np.uint8))
+    np.savez(
+        tmp_path / "crops.npz", sizes=np.full((8, 2), 160), points=np.float32([p for _, p in faces]),
+        spread=np.full((8, 66), 0.01, np.float32), keys=[f"made/{i}" for i in range(8)],
+        persons=[f"p{i}" for i in range(8)], held_out=[i == 7 for i in range(8)],
+    )  # fmt: skip
+    return crops.load()
+
+
+def test_mirroring_is_an_involution():
+    points = np.random.default_rng(0).uniform(0, 100, (66, 2))
+    assert np.array_equal(np.sort(data.MIRROR), np.arange(66))
+    assert not np.array_equal(data.MIRROR, np.arange(66))
+    np.testing.assert_allclose(data.mirror_points(data.mirror_points(points, 101), 101), points)
+
+
+def test_mirroring_swaps_the_sides():
+    named = {0: 16, 8: 8, 17: 26, 31: 35, 36: 45, 37: 44, 41: 46, 48: 52, 53: 57, 58: 62, 59: 61, 63: 65, 27: 27}
+    assert {k: int(data.MIRROR[k]) for k in named} == named
+
+
+def test_nobody_is_on_both_sides_of_the_hold_out():
+    names = ["Colin_Powell_0095.webp", "Colin_Powell_0001.webp"]
+    assert {data.person_of(n, "expressions") for n in names} == {"colin_powell"}
+    assert data.person_of("training_Colin_Powell_11.webp", "youtube_faces") == "colin_powell"
+
+
+def test_samples_keep_points_on_the_picture(made_crops):
+    """Before light and blur, the discs are where the points say, however the crop is turned or mirrored."""
+    rng = np.random.default_rng(3)
+    image, points = made_face(rng)
+    for _ in range(30):
+        crop, shares = augment.random_crop(image, points, 224, rng)
+        pixels = np.floor(shares * 224).astype(int)
+        inside = ((pixels > 3) & (pixels < 220)).all(1)
+        bright = crop[pixels[inside, 1], pixels[inside, 0]].mean(1)
+        assert np.mean(bright > 200) > 0.9
+
+
+def test_weights_never_draw_held_out_people(made_crops):
+    weight = landmarks.sampling_weights(made_crops)
+    assert weight[7] == 0
+    assert (weight[:7] > 0).all()
+
+
+@pytest.mark.parametrize("name", ["T", "V"])
+def test_a_few_steps_reduce_the_loss(made_crops, name):
+    config = LANDMARK_MODELS[name]
+    batch = landmarks.Batch(*map(torch.from_numpy, next(iter(landmarks.Samples(config, 8, seed=1)))))
+    network = LandmarkNetwork(config)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(12):
+        loss = landmarks.loss_of(network(landmarks.to_input(batch.images)), batch, 0.1)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_non_faces_teach_confidence_only(made_crops):
+    network = LandmarkNetwork(LANDMARK_MODELS["T"])
+    empty = landmarks.Batch(torch.zeros(4, 56, 56, 3, dtype=torch.uint8), torch.zeros(4, 30, 2), torch.zeros(4, 30))
+    landmarks.loss_of(network(landmarks.to_input(empty.images)), empty, 0.1).backward()
+    assert network.maps.weight.grad.abs().max() == 0
+    assert network.confidence[0].weight.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("name", sorted(LANDMARK_MODELS))
+def test_exported_file_keeps_the_contract(tmp_path, name):
+    config = LANDMARK_MODELS[name]
+    network = Exported(LandmarkNetwork(config), config, (1.5, 0.2)).eval()
+    path = tmp_path / "model.onnx"
+    write(network, config.side, path)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    assert [i.name for i in session.get_inputs()] == ["input"]
+    assert [o.name for o in session.get_outputs()] == ["output"]
+    images = torch.randn(3, 3, config.side, config.side)
+    (output,) = session.run(None, {"input": images.numpy()})
+    assert output.shape == (3, 3 * config.points, config.grid, config.grid)
+    assert output.dtype == np.float32
+    with torch.no_grad():
+        np.testing.assert_allclose(output, network(images).numpy(), atol=1e-4)
+        positions, logits, _ = network.network(images)
+    points, confidence = labels.decode(output, config.side, config.factor)
+    np.testing.assert_allclose(points, positions.numpy() * config.side, atol=0.05)
+    np.testing.assert_allclose(confidence, torch.sigmoid(logits * 1.5 + 0.2).numpy(), atol=1e-4)
+
+
+def test_onnx_is_readable_by_older_runtimes(tmp_path):
+    import onnx
+
+    config = LANDMARK_MODELS["T"]
+    write(Exported(LandmarkNetwork(config), config), config.side, tmp_path / "model.onnx")
+    model = onnx.load(str(tmp_path / "model.onnx"))
+    assert model.ir_version <= 9
+    assert max(opset.version for opset in model.opset_import) <= 17
+
+
+@pytest.mark.parametrize("name", sorted(LANDMARK_MODELS))
+def test_maps_decode_to_any_position(name):
+    """Also outside the crop, and from every cell near the peak."""
+    config = LANDMARK_MODELS[name]
+    shares = torch.rand(4, config.points, 2) * 1.2 - 0.1
+    confidence = torch.rand(4, config.points) * 0.9 + 0.05
+    maps = ContractMaps(config)(shares, confidence).numpy()
+    points, value = labels.decode(maps, config.side, config.factor)
+    np.testing.assert_allclose(points, shares.numpy() * config.side, atol=0.05)
+    np.testing.assert_allclose(value, confidence.numpy(), rtol=1e-6)
+    # The cells next to the peak decode to the same point.
+    k, g, side = config.points, config.grid, config.side
+    cells = maps[:, :k].reshape(4, k, -1).argmax(-1)
+    rows, columns = np.minimum(cells // g + 1, g - 1), np.maximum(cells % g - 1, 0)
+    face, point = np.indices(rows.shape)
+    p = np.stack((maps[face, 2 * k + point, rows, columns], maps[face, k + point, rows, columns]), -1)
+    beside = (side - 1) * (np.stack((columns, rows), -1) / (g - 1) + np.log(p / (1 - p)) / config.factor)
+    np.testing.assert_allclose(beside, shares.numpy() * side, atol=0.05)
+
+
+def test_a_larger_stem_starts_as_the_smaller_one():
+    small, large = LandmarkNetwork(LANDMARK_MODELS["V"]), LandmarkNetwork(LANDMARK_MODELS["3"])
+    adopt(large, small.state_dict())
+    image = torch.randn(1, 3, 112, 112)
+    doubled = image.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    with torch.no_grad():
+        torch.testing.assert_close(large.eval()(doubled)[0], small.eval()(image)[0], atol=1e-4, rtol=1e-4)
+
+
+def test_calibration_lifts_faces_and_holds_the_rest_down():
+    rng = np.random.default_rng(0)
+    faces, others = rng.normal(2.0, 0.5, (400, 66)), rng.normal(-2.5, 0.5, (400, 66))
+    scale, shift = calibrate(faces, others, 0.9)
+    level = [np.percentile((1 / (1 + np.exp(-(x * scale + shift)))).mean(1), q) for x, q in ((faces, 10), (others, 99))]
+    assert level[0] == pytest.approx(0.9, abs=0.01)
+    assert level[1] <= 0.3

@@ -1,0 +1,116 @@
+"""Writes trained landmark models as ONNX files.
+
+    python -m training.export 3 V
+
+The confidences are calibrated on held-out faces: their level is part of the models' contract.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from training import augment, crops, data
+from training.labels import grown_box
+from training.landmarks import checkpoint_path, to_input
+from training.networks import LANDMARK_MODELS, Exported, LandmarkNetwork
+
+OPSET = 17  # the newest that onnxruntime 1.17 reads without doubt
+# Mean confidence that nine in ten good faces pass, and that 99 in 100 non-faces stay under. Models for small inputs
+# are used with a higher threshold.
+GOOD_FACE = {224: 0.90, 112: 0.945, 56: 0.945}
+NO_FACE = 0.30
+
+
+def model_path(name: str) -> Path:
+    """Where a landmark model lies in the repository."""
+    return data.repository() / "models" / f"lm_model{name}_opt.onnx"
+
+
+def load_network(name: str, checkpoint: str) -> LandmarkNetwork:
+    """The averaged weights of model `name` in a checkpoint, ready to use."""
+    network = LandmarkNetwork(LANDMARK_MODELS[name])
+    network.load_state_dict(torch.load(checkpoint_path(checkpoint), map_location="cpu")["average"])
+    return network.eval()
+
+
+@torch.no_grad()
+def confidence_logits(network: LandmarkNetwork, side: int, count: int = 600) -> tuple[np.ndarray, np.ndarray]:
+    """Confidence logits [count, K] on held-out faces in the tracker's crops, and on non-faces."""
+    faces, rng = crops.load(), np.random.default_rng(0)
+    chosen = np.flatnonzero(faces.held_out)
+    results = []
+    for is_face in (True, False):
+        logits = []
+        for i in rng.choice(chosen, count):
+            points = faces.points[i].astype(np.float64)
+            if is_face:
+                box = grown_box(points)
+                crop, _ = augment.warp(faces.image(i), np.eye(2), box, side, cv2.BORDER_REPLICATE, (0, 0, 0))
+            else:
+                crop = augment.no_face_sample(faces.image(i), points, side, faces.backgrounds, rng)
+            logits.append(network(to_input(torch.from_numpy(crop[None])))[1][0].numpy())
+        results.append(np.stack(logits))
+    return results[0], results[1]
+
+
+def calibrate(faces: np.ndarray, others: np.ndarray, good: float) -> tuple[float, float]:
+    """Scale and shift of the logits [n, K] that put the 10th percentile of faces' mean confidence at `good` and the
+    99th of other things' at NO_FACE (or under it, where even the unscaled logits are)."""
+
+    def level(logits: np.ndarray, percentile: float, scale: float, shift: float) -> float:
+        return float(np.percentile((1 / (1 + np.exp(-(logits * scale + shift)))).mean(1), percentile))
+
+    def shift_for(scale: float) -> float:
+        low, high = -30.0, 30.0
+        for _ in range(40):
+            middle = (low + high) / 2
+            low, high = (middle, high) if level(faces, 10, scale, middle) < good else (low, middle)
+        return (low + high) / 2
+
+    for scale in np.arange(0.5, 4.01, 0.1):
+        shift = shift_for(scale)
+        if level(others, 99, scale, shift) <= NO_FACE:
+            break
+    return round(float(scale), 4), round(float(shift), 4)
+
+
+def write(network: nn.Module, side: int, path: Path) -> None:
+    """The ONNX file of an `Exported` network: `input` -> `output`, any batch size."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network.eval(), torch.zeros(1, 3, side, side), str(path), dynamo=False, opset_version=OPSET,
+            input_names=["input"], output_names=["output"],
+            dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}},
+        )  # fmt: skip
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Write trained landmark models as ONNX files.")
+    parser.add_argument("names", nargs="+", choices=sorted(LANDMARK_MODELS))
+    parser.add_argument("--checkpoint", help="name of the checkpoint (default: each model's own)")
+    parser.add_argument("--folder", type=Path, help="where to (default: models/)")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    for name in arguments.names:
+        config = LANDMARK_MODELS[name]
+        network = load_network(name, arguments.checkpoint or name)
+        faces, others = confidence_logits(network, config.side)
+        calibration = calibrate(faces, others, GOOD_FACE[config.side])
+        path = arguments.folder / model_path(name).name if arguments.folder else model_path(name)
+        write(Exported(network, config, calibration), config.side, path)
+        before = [(1 / (1 + np.exp(-x))).mean() for x in (faces, others)]
+        print(f"{path}: confidence x * {calibration[0]} + {calibration[1]}; before it faces {before[0]:.3f}, "
+              f"others {before[1]:.3f}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,278 @@
+"""Trains the landmark networks.
+
+    python -m training.landmarks V --minutes 60            # from nothing
+    python -m training.landmarks 3 --minutes 20 --init V   # from another model's weights, as far as they fit
+
+Checkpoints go to the cache folder every few minutes; the same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, IterableDataset
+from tqdm import tqdm
+
+from training import augment, crops, data
+from training.labels import MEAN, STD, grown_box
+from training.networks import CELLS, LANDMARK_MODELS, LandmarkConfig, LandmarkNetwork, adopt
+
+# Upper and lower point of each lid and lip gap: their distances are what blinks and speech are read from.
+GAPS = np.array([(37, 41), (38, 40), (43, 47), (44, 46), (59, 65), (60, 64), (61, 63)])
+NO_FACE_SHARE = 0.12
+CHECKPOINT_SECONDS = 180
+
+
+# --- samples ----------------------------------------------------------------------------------------------------
+
+
+def group_points(points: np.ndarray, count: int) -> np.ndarray:
+    """The 66 points [..., 66, 2] as a model's `count` points: themselves, or the means of lm_modelT's 30 groups."""
+    if count == data.POINTS:
+        return points
+    groups = [points[..., data.POINTS30_OF_66 == j, :].mean(-2) for j in range(count)]
+    return np.stack(groups, -2)
+
+
+def sampling_weights(faces: crops.Crops) -> np.ndarray:
+    """How often each face is drawn [n]: rare poses and expressions more often, people with many pictures less."""
+    p = faces.points
+    right, left = p[:, data.RIGHT_OUTER_CORNER], p[:, data.LEFT_OUTER_CORNER]
+    axis = (left - right) / np.linalg.norm(left - right, axis=-1, keepdims=True)
+    width = np.linalg.norm(p[:, 15] - p[:, 1], axis=-1)
+    turn = np.abs(((p[:, 30] - (p[:, 1] + p[:, 15]) / 2) * axis).sum(-1)) / width
+    eyes = data.eye_distance(p)
+    gaps = np.linalg.norm(p[:, GAPS[:, 0]] - p[:, GAPS[:, 1]], axis=-1) / eyes[:, None]
+    lids, lips = gaps[:, :4].mean(1), gaps[:, 4:].mean(1)
+    wink = np.abs(gaps[:, :2].mean(1) - gaps[:, 2:4].mean(1))
+    weight = 1 + 2.0 * (turn > 0.2) + 2.0 * (turn > 0.35) + 1.0 * (lids < 0.06) + 1.0 * (lips > 0.12)
+    weight += 1.0 * (wink > 0.04)
+    _, person, count = np.unique(faces.persons, return_inverse=True, return_counts=True)
+    weight /= np.sqrt(count[person])
+    weight[faces.held_out] = 0
+    return weight / weight.sum()
+
+
+@dataclass
+class Batch:
+    """Tensors of one batch."""
+
+    images: Tensor  # [b, R, R, 3] uint8 BGR
+    points: Tensor  # [b, K, 2] shares of the crop's side
+    weight: Tensor  # [b, K] certainty of the label; 0 without a face
+
+    @property
+    def is_face(self) -> Tensor:
+        """[b] 1 for faces, 0 for anything else."""
+        return (self.weight.sum(1) > 0).float()
+
+
+class Samples(IterableDataset):
+    """Endless augmented batches, (images, points, weight) as numpy arrays; see Batch."""
+
+    def __init__(self, config: LandmarkConfig, batch: int, seed: int) -> None:
+        self.config, self.batch, self.seed = config, batch, seed
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        cv2.setNumThreads(1)
+        worker = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        faces = crops.load()
+        cumulative = np.cumsum(sampling_weights(faces))
+        side, count = self.config.side, self.config.points
+        while True:
+            images = np.empty((self.batch, side, side, 3), np.uint8)
+            points = np.zeros((self.batch, count, 2), np.float32)
+            weight = np.zeros((self.batch, count), np.float32)
+            for b in range(self.batch):
+                i = min(int(np.searchsorted(cumulative, rng.random())), len(cumulative) - 1)
+                face = (faces.image(i), faces.points[i].astype(np.float64), side, faces.backgrounds, rng)
+                if rng.random() < NO_FACE_SHARE:
+                    images[b] = augment.no_face_sample(*face)
+                    continue
+                images[b], shares = augment.face_sample(*face)
+                points[b] = group_points(shares, count)
+                certainty = 0.02 / (0.01 + faces.spread[i])
+                weight[b] = np.clip(group_points(np.repeat(certainty[:, None], 2, 1), count)[:, 0], 0.1, 1.5)
+            yield images, points, weight
+
+
+def to_input(images: Tensor) -> Tensor:
+    """BGR uint8 [b, h, w, 3] -> the networks' input, RGB float32 [b, 3, h, w]."""
+    rgb = images.flip(-1).permute(0, 3, 1, 2).float() / 255
+    mean = torch.from_numpy(MEAN).to(images.device).view(1, 3, 1, 1)
+    std = torch.from_numpy(STD).to(images.device).view(1, 3, 1, 1)
+    return ((rgb - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+# --- loss -------------------------------------------------------------------------------------------------------
+
+
+def loss_of(output: tuple[Tensor, Tensor, Tensor], batch: Batch, map_share: float) -> Tensor:
+    """Position error in shares of the face size, gap error, confidence, and (early) where the maps look."""
+    positions, logits, maps = output
+    is_face = batch.is_face
+    faces = is_face.sum().clamp(min=1)
+    span = batch.points.amax(1) - batch.points.amin(1)
+    size = torch.sqrt(span.prod(-1)).clamp(min=0.05)[:, None]
+    difference = (positions - batch.points) / size[..., None]
+    distance = torch.sqrt((difference**2).sum(-1) + 1e-8)
+    softened = torch.sqrt(distance**2 + 0.004**2)
+    total = (softened * batch.weight).sum() / faces / positions.shape[1] * 20
+
+    if positions.shape[1] == data.POINTS:
+        upper, lower = torch.from_numpy(GAPS).to(positions.device).T
+        gap = difference[:, upper] - difference[:, lower]
+        gap_weight = torch.minimum(batch.weight[:, upper], batch.weight[:, lower])
+        total = total + (torch.sqrt((gap**2).sum(-1) + 1e-6) * gap_weight).sum() / faces / len(GAPS) * 5
+
+    if map_share > 0:
+        axis = (torch.arange(CELLS, device=positions.device) + 0.5) / CELLS
+        near = torch.exp(-(((batch.points[..., None] - axis) * CELLS) ** 2) / (2 * 0.8**2))  # [b, K, 2, cells]
+        target = (near[:, :, 1, :, None] * near[:, :, 0, None, :]).flatten(2)
+        inside = target.sum(-1)
+        target = target / inside.clamp(min=1e-6)[..., None]
+        cross_entropy = -(target * torch.log_softmax(maps, -1)).sum(-1)
+        total = total + map_share * (cross_entropy * batch.weight * (inside > 0.5)).sum() / faces / maps.shape[1]
+
+    # A point deserves confidence when it is within some percent of the face's size.
+    right = ((0.14 - distance.detach()) / 0.08).clamp(0, 1) * is_face[:, None]
+    return total + 0.5 * functional.binary_cross_entropy_with_logits(logits, right)
+
+
+# --- loop -------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def validation(network: LandmarkNetwork, config: LandmarkConfig, count: int = 320) -> float:
+    """Mean error in % of the outer eye distance on held-out faces, in the tracker's own crops."""
+    faces = crops.load()
+    chosen = np.flatnonzero(faces.held_out)
+    chosen = chosen[np.linspace(0, len(chosen) - 1, count).astype(int)]
+    network.eval()
+    errors = []
+    for part in np.array_split(chosen, max(1, count // 64)):
+        images, truth = [], []
+        for i in part:
+            points = faces.points[i].astype(np.float64)
+            box = grown_box(points)
+            image = faces.image(i)
+            crop, to_share = augment.warp(image, np.eye(2), box, config.side, cv2.BORDER_REPLICATE, (0, 0, 0))
+            images.append(crop)
+            truth.append((points @ to_share[:, :2].T + to_share[:, 2], box[2:] - box[:2]))
+        device = next(network.parameters()).device
+        positions, _, _ = network(to_input(torch.from_numpy(np.stack(images)).to(device)))
+        for answer, (shares, size) in zip(positions.cpu().numpy(), truth, strict=True):
+            distance = np.linalg.norm((answer - group_points(shares, config.points)) * size, axis=-1).mean()
+            errors.append(distance / data.eye_distance(shares * size))
+    network.train()
+    return 100 * float(np.mean(errors))
+
+
+def moving_average(network: nn.Module, decay: float = 0.999) -> torch.optim.swa_utils.AveragedModel:
+    """Exponential moving average of the weights, which is what is exported."""
+
+    def update(average: Tensor, current: Tensor, count: Tensor) -> Tensor:
+        now = min(decay, (1 + float(count)) / (10 + float(count)))
+        return now * average + (1 - now) * current
+
+    return torch.optim.swa_utils.AveragedModel(network, avg_fn=update)
+
+
+def checkpoint_path(name: str) -> Path:
+    """Where a model's checkpoint lies."""
+    return data.cache_folder() / f"landmarks_{name}.pt"
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """Trains a model for some minutes, with checkpoints; its averaged weights are the result."""
+    torch.manual_seed(arguments.seed)
+    torch.set_num_threads(arguments.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    config = LANDMARK_MODELS[arguments.name]
+    network = LandmarkNetwork(config).to(device, memory_format=torch.channels_last)
+    if arguments.init:
+        weights = torch.load(checkpoint_path(arguments.init), map_location=device)["average"]
+        print(f"{adopt(network, weights)} tensors from {arguments.init}")
+    optimizer = torch.optim.AdamW(network.parameters(), lr=arguments.rate, weight_decay=0.02)
+    average = moving_average(network)
+    path, step, spent = checkpoint_path(arguments.save_as or arguments.name), 0, 0.0
+    if path.exists() and not arguments.restart:
+        stored = torch.load(path, map_location=device)
+        network.load_state_dict(stored["network"])
+        average.module.load_state_dict(stored["average"])
+        optimizer.load_state_dict(stored["optimizer"])
+        step, spent = stored["step"], stored["seconds"]
+        average.n_averaged.fill_(step)
+        print(f"going on at step {step}, after {spent / 60:.0f} minutes")
+
+    def save() -> None:
+        state = {"step": step, "seconds": spent, "network": network.state_dict(),
+                 "average": average.module.state_dict(), "optimizer": optimizer.state_dict()}  # fmt: skip
+        torch.save(state, path.with_suffix(".tmp"))
+        path.with_suffix(".tmp").replace(path)
+        error = validation(average.module, config)
+        tqdm.write(f"{time.strftime('%H:%M')} step {step} loss {running:.3f} held-out error {error:.2f} %")
+
+    samples = Samples(config, arguments.batch, arguments.seed + step)
+    loader = iter(DataLoader(samples, batch_size=None, num_workers=arguments.workers, prefetch_factor=4))
+    total, running, saved, last = arguments.minutes * 60, 0.0, spent, time.monotonic()
+    bar = tqdm(total=round(total), initial=round(spent), unit="s", mininterval=10, desc=arguments.name)
+    while spent < total:
+        # Cosine in time, not steps: what a processor shared with others will do in an hour isn't known before.
+        warm = min(1.0, (step + 1) / 200)
+        rate = arguments.rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * spent / total)))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        batch = Batch(*(t.to(device) for t in next(loader)))
+        with torch.autocast(device, torch.bfloat16, enabled=arguments.bfloat16):
+            output = network(to_input(batch.images))
+        # Where the maps look is taught at first only.
+        map_share = 0.0 if arguments.init else 0.1 * max(0.0, 1 - 2 * spent / total)
+        loss = loss_of(output, batch, map_share)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimizer.step()
+        average.update_parameters(network)
+        step += 1
+        running += (loss.item() - running) * max(0.01, 1 / step)
+        now = time.monotonic()
+        bar.update(round(spent + now - last) - round(spent))
+        spent, last = spent + now - last, now
+        bar.set_postfix(step=step, loss=f"{running:.3f}", refresh=False)
+        if spent - saved > CHECKPOINT_SECONDS:
+            save()
+            saved = spent
+    save()
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Train a landmark model.")
+    parser.add_argument("name", choices=sorted(LANDMARK_MODELS), help="the model")
+    parser.add_argument("--minutes", type=float, default=60, help="training time (default 60)")
+    parser.add_argument("--batch", type=int, default=64, help="faces in a batch (default 64)")
+    parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate (default 2e-3)")
+    parser.add_argument("--init", help="start from the weights of this model's checkpoint, as far as they fit")
+    parser.add_argument("--save-as", help="name of the checkpoint (default: the model's)")
+    parser.add_argument("--restart", action="store_true", help="do not go on from the checkpoint of the same name")
+    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch (default 1)")
+    parser.add_argument("--workers", type=int, default=1, help="processes making samples (default 1)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--bfloat16", action="store_true", help="faster where the processor has AVX-512 BF16")
+    train(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""The landmark networks, and the tensor contract that their ONNX files keep.
+
+A network reads positions off small maps: per point a softmax over the cells tells where to look, and a per-cell offset
+where in the neighbourhood the point lies; their expectation is the position (integral regression), so that no arg-max
+makes points jump from cell to cell. The contract's heatmaps and offset maps are then *drawn* from position and
+confidence inside the exported graph (`ContractMaps`), so that decoding gives exactly the network's answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from training.data import POINTS
+
+CELLS = 14  # side of the maps from which positions are read
+
+
+@dataclass(frozen=True)
+class LandmarkConfig:
+    """One landmark model: its contract and its size."""
+
+    side: int  # R, input side
+    grid: int  # G, side of the exported maps
+    factor: float  # L, logit factor of the exported offset maps
+    points: int = POINTS
+    stem: int = 24  # channels at side 56, to which every stem brings its input
+    widths: tuple[int, int, int] = (32, 64, 112)  # channels at side 28, 14 and 7
+    depths: tuple[int, int, int] = (1, 2, 2)  # blocks there
+
+
+# The file is models/lm_model<name>_opt.onnx.
+LANDMARK_MODELS = {
+    "3": LandmarkConfig(224, 28, 16.0),
+    "V": LandmarkConfig(112, 14, 16.0),
+    "U": LandmarkConfig(112, 14, 16.0, stem=16, widths=(24, 48, 80), depths=(1, 1, 2)),
+    "T": LandmarkConfig(56, 7, 8.0, points=30, stem=8, widths=(16, 32, 48), depths=(1, 1, 1)),
+}
+
+
+def convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, relu: bool = True) -> nn.Sequential:
+    """Convolution, batch normalisation and, unless told otherwise, ReLU."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+    ]
+    if relu:
+        layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)
+
+
+class Block(nn.Module):
+    """Residual block of two plain 3x3 convolutions: few, fat operations are what a CPU runs fastest."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            convolution(inputs, outputs, stride=stride), convolution(outputs, outputs, relu=False)
+        )
+        # Where size or width change, the second convolution has no shortcut round it.
+        self.shortcut = inputs == outputs and stride == 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.body(x)
+        return torch.relu(x + y if self.shortcut else y)
+
+
+def stage(inputs: int, outputs: int, depth: int) -> nn.Sequential:
+    """`depth` blocks, the first of which halves the side."""
+    return nn.Sequential(Block(inputs, outputs, 2), *(Block(outputs, outputs) for _ in range(depth - 1)))
+
+
+def stem(side: int, channels: int) -> nn.Sequential:
+    """From the image to side 56: what tells the input sizes apart, so that weights of the rest can be shared."""
+    kernel, stride, padding = {224: (6, 4, 2), 112: (3, 2, 1), 56: (3, 1, 1)}[side]
+    return nn.Sequential(
+        nn.Conv2d(3, channels, kernel, stride, padding, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
+    )
+
+
+def adopt(network: nn.Module, weights: dict[str, Tensor]) -> int:
+    """Loads all weights that fit, and says how many.
+
+    A stem for side 112 becomes one for side 224 that at first does the same to the picture made half as large: each
+    weight is spread over 2x2 pixels.
+    """
+    own, fitting = network.state_dict(), {}
+    for key, value in weights.items():
+        if key not in own:
+            continue
+        if value.ndim == 4 and value.shape[-1] == 3 and own[key].shape[-1] == 6:
+            value = value.repeat_interleave(2, 2).repeat_interleave(2, 3) / 4
+        if value.shape == own[key].shape:
+            fitting[key] = value
+    network.load_state_dict(fitting, strict=False)
+    return len(fitting)
+
+
+class LandmarkNetwork(nn.Module):
+    """Normalised RGB crops [b, 3, R, R] -> positions [b, K, 2], confidence logits [b, K], map logits [b, K, 196].
+
+    Positions are (x, y) in shares of the crop's side: 0 is its left or top edge, 1 its right or bottom edge.
+    """
+
+    def __init__(self, config: LandmarkConfig) -> None:
+        super().__init__()
+        low, middle, high = config.widths
+        self.points = config.points
+        self.stem = stem(config.side, config.stem)
+        self.low = stage(config.stem, low, config.depths[0])
+        self.middle = stage(low, middle, config.depths[1])
+        self.high = stage(middle, high, config.depths[2])
+        self.down = convolution(high, middle, 1, relu=False)
+        self.up = nn.Upsample(scale_factor=2, mode="nearest")
+        self.mix = convolution(middle, middle)
+        self.maps = nn.Conv2d(middle, 3 * config.points, 1)
+        self.confidence = nn.Sequential(nn.Linear(high, 64), nn.ReLU(inplace=True), nn.Linear(64, config.points))
+        axis = (torch.arange(CELLS) + 0.5) / CELLS
+        centres = torch.stack((axis.repeat(CELLS), axis.repeat_interleave(CELLS)))  # x, y of each cell
+        self.register_buffer("centres", centres.view(1, 2, 1, CELLS * CELLS), persistent=False)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        middle = self.middle(self.low(self.stem(images)))
+        high = self.high(middle)
+        maps = self.maps(self.mix(torch.relu(middle + self.up(self.down(high))))).float()
+        maps = maps.reshape(-1, 3, self.points, CELLS * CELLS)
+        attention = torch.softmax(maps[:, 0], -1)
+        positions = (attention[:, None] * (maps[:, 1:] + self.centres)).sum(-1)
+        confidence = self.confidence(high.mean((2, 3))).float()
+        return positions.transpose(1, 2), confidence, maps[:, 0]
+
+
+class ContractMaps(nn.Module):
+    """Draws the contract's output [b, 3K, G, G] from positions (shares of the side) and confidences [b, K].
+
+    The heatmap is the confidence at the cell nearest the point and falls off around it; the offset maps hold in every
+    cell what decodes to the point: p = sigmoid(L * (position - cell * (R - 1) / (G - 1)) / (R - 1)), in pixels.
+    """
+
+    def __init__(self, config: LandmarkConfig) -> None:
+        super().__init__()
+        self.side, self.grid, self.factor = config.side, config.grid, config.factor
+        self.register_buffer("cells", torch.arange(config.grid, dtype=torch.float32), persistent=False)
+
+    def forward(self, positions: Tensor, confidence: Tensor) -> Tensor:
+        scaled = positions * (self.side / (self.side - 1))  # shares of R - 1, the contract's unit
+        nearest = torch.clamp(torch.round(scaled * (self.grid - 1)), 0, self.grid - 1)
+        falloff = torch.relu(1 - torch.abs(self.cells - nearest[..., None]) / 2)  # [b, K, 2, G]
+        offset = torch.sigmoid(self.factor * (scaled[..., None] - self.cells / (self.grid - 1)))
+        along_x, along_y = falloff[:, :, 0], falloff[:, :, 1]
+        heat = (confidence[..., None] * along_y)[..., None] * along_x[:, :, None, :]
+        everywhere = torch.ones_like(self.cells)
+        rows = offset[:, :, 1, :, None] * everywhere
+        columns = offset[:, :, 0, None, :] * everywhere[:, None]
+        return torch.cat((heat, rows, columns), 1)
+
+
+class Exported(nn.Module):
+    """Network and contract in one: what the ONNX file holds. `calibration` (scale, shift) is put on the confidence
+    logits, which sets the confidences' level without changing their order."""
+
+    def __init__(
+        self, network: LandmarkNetwork, config: LandmarkConfig, calibration: tuple[float, float] = (1.0, 0.0)
+    ) -> None:
+        super().__init__()
+        self.network, self.draw, self.calibration = network, ContractMaps(config), calibration
+
+    def forward(self, images: Tensor) -> Tensor:
+        positions, logits, _ = self.network(images)
+        scale, shift = self.calibration
+        return self.draw(positions, torch.sigmoid(logits * scale + shift))
