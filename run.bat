@@ -34,13 +34,15 @@ goto failed
 %TRACKER% --list-cameras 1
 if errorlevel 1 goto failed
 rem The first line is a heading, a line with a number follows for each camera.
-set "CAMERA="
-for /f "skip=1 delims=:" %%i in ('%TRACKER% --list-cameras 1') do if not defined CAMERA set "CAMERA=%%i"
-if not defined CAMERA (
+set "FIRST="
+for /f "skip=1 delims=:" %%i in ('%TRACKER% --list-cameras 1') do if not defined FIRST set "FIRST=%%i"
+if not defined FIRST (
     echo ^(none^)
-    set "CAMERA=samples\talking_head.mp4"
+    set "FIRST=samples\talking_head.mp4"
 )
-set /p "CAMERA=Camera number, or the path of a video [%CAMERA%]: "
+set "CAMERA="
+set /p "CAMERA=Camera number, or the path of a video [%FIRST%]: "
+if not defined CAMERA set "CAMERA=%FIRST%"
 set "CAMERA=%CAMERA:"=%"
 set "SETTINGS="
 rem This runs for whatever is not a number. A video has no modes and runs as fast as it goes.
@@ -50,17 +52,18 @@ echo Modes of camera %CAMERA%:
 %TRACKER% --list-dcaps %CAMERA%
 if errorlevel 1 goto failed
 :mode
-set "MODE=automatic"
+set "MODE="
 set /p "MODE=Mode number [automatic]: "
-if "%MODE%"=="automatic" goto rate
+if not defined MODE goto rate
 for /f "delims=-0123456789" %%i in ("%MODE%") do (
     echo Please type a number, or only Enter.
     goto mode
 )
 set "SETTINGS=-D %MODE%"
 :rate
-set "RATE=24"
+set "RATE="
 set /p "RATE=Frames per second [24]: "
+if not defined RATE set "RATE=24"
 for /f "delims=0123456789" %%i in ("%RATE%") do (
     echo Please type a number, or only Enter.
     goto rate
