@@ -1,13 +1,16 @@
 """Face crops with generous margins and faceless backgrounds, cut once from the labelled images into memory maps.
 
-    python -m training.crops
+    python -m training.crops                          # the labelled images
+    python -m training.crops --heads heads_*.npz      # synthetic heads from training.heads
 
 The training loop warps its samples straight from these, without reading an image file.
 """
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -106,16 +109,107 @@ def make() -> None:
     print(f"{len(chosen)} faces, {len(backgrounds)} backgrounds")
 
 
-def load() -> Crops:
-    """The cached crops. FileNotFoundError before `python -m training.crops` has run."""
+# --- synthetic heads --------------------------------------------------------------------------------------------
+
+# Points whose distances mean something (a lid's to the other lid) move together when the style is changed.
+RIGID_GROUPS = ((37, 38, 40, 41), (43, 44, 46, 47), (59, 60, 61, 63, 64, 65), (48, 49, 50, 51, 52, 53, 54, 55, 56, 57))
+
+
+def style_offsets(truth: np.ndarray, teacher: np.ndarray, turned: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """How the teacher's definition of each point differs from the heads', in the head's space [66, 3].
+
+    truth, teacher: [n, 66, 2]; turned: [n, 2, 3] takes offsets in the head's space to the image's; good: [n] bool.
+    Robust least squares per point, the same on both sides of the face.
+    """
+    offsets = np.zeros((data.POINTS, 3))
+    a = turned[good].reshape(-1, 3)
+    for k in range(data.POINTS):
+        b = (teacher - truth)[good, k].reshape(-1)
+        weight = np.ones(len(a))
+        for _ in range(6):
+            weighted = a * weight[:, None]
+            offsets[k] = np.linalg.solve(weighted.T @ a + 1e-6 * np.eye(3), weighted.T @ b)
+            residual = np.abs(a @ offsets[k] - b)
+            weight = 1 / (1 + (residual / np.median(residual)) ** 2)
+    offsets = (offsets + offsets[data.MIRROR] * (-1, 1, 1)) / 2
+    for group in RIGID_GROUPS:
+        offsets[list(group)] = offsets[list(group)].mean(0)
+    return offsets
+
+
+def styled_points(images: np.ndarray, truth: np.ndarray, poses: np.ndarray, neutral: np.ndarray) -> np.ndarray:
+    """True points x, y [n, 66, 2] of rendered heads, moved into the style of reference model 1.
+
+    poses [n, 3]: yaw, pitch, roll in degrees; neutral [66, 3]: the points on the average head, cm.
+    """
+    from training.heads import head_rotation
+
+    teacher, confidence = np.zeros_like(truth), np.zeros(len(truth))
+    turned = np.zeros((len(truth), 2, 3))
+    for i, image in enumerate(tqdm(images, desc="style", mininterval=5)):
+        turned[i] = head_rotation(*poses[i].tolist())[:2] * np.array([[1], [-1]])  # the image's y runs down
+        flat = (neutral - neutral.mean(0)) @ turned[i].T
+        turned[i] *= (flat * (truth[i] - truth[i].mean(0))).sum() / (flat**2).sum()  # pixels in a cm
+        if i % 2 == 0:
+            points, sure = labels.run_reference("lm_model1", image, labels.grown_box(truth[i])[None], mirrored=True)
+            teacher[i], confidence[i] = points.mean(0), sure.mean()
+    good = (confidence > 0.72) & (np.abs(poses[:, 0]) < 60)
+    offsets = style_offsets(truth, teacher, turned, good)
+    print(f"style from {good.sum()} heads; offsets in cm: mean {np.linalg.norm(offsets, axis=1).mean():.2f}, "
+          f"largest {np.linalg.norm(offsets, axis=1).max():.2f}")  # fmt: skip
+    return truth + np.einsum("nij,kj->nki", turned, offsets)
+
+
+def make_synthetic(paths: list[Path]) -> None:
+    """Rendered heads -> synthetic.npy and synthetic.npz."""
+    from training.heads import HeadModel
+
+    cv2.setNumThreads(1)
+    model = HeadModel.load()
+    neutral = model.neutral[model.landmarks].astype(np.float64)
+    stored = [np.load(path) for path in paths]
+    images = np.concatenate([s["images"] for s in stored])
+    poses = np.concatenate([s["pose"] for s in stored])
+    styled = np.concatenate([
+        styled_points(s["images"], s["points"][..., ::-1].astype(np.float64), s["pose"], neutral) for s in stored
+    ])  # fmt: skip
+
     folder = data.cache_folder()
-    stored = np.load(folder / "crops.npz")
+    crops = np.lib.format.open_memmap(folder / "synthetic.npy", "w+", np.uint8, (len(images), SIDE, SIDE, 3))
+    sizes, points = np.zeros((len(images), 2), np.int32), np.zeros((len(images), data.POINTS, 2), np.float32)
+    for i, image in enumerate(images):
+        crop, points[i] = cut_face(image, styled[i])
+        sizes[i] = crop.shape[:2]
+        crops[i, : crop.shape[0], : crop.shape[1]] = crop
+    crops.flush()
+    keys = [f"synthetic/{i}" for i in range(len(images))]
+    np.savez(
+        folder / "synthetic.npz", sizes=sizes, points=points, spread=np.full(points.shape[:2], 0.015, np.float32),
+        keys=keys, persons=keys, held_out=np.arange(len(images)) % data.HELD_OUT_SHARE == 0, poses=poses,
+    )  # fmt: skip
+
+
+def load(name: str = "crops") -> Crops:
+    """The cached crops ('crops', or 'synthetic'). FileNotFoundError before they were made."""
+    folder = data.cache_folder()
+    stored = np.load(folder / f"{name}.npz")
     return Crops(
-        images=np.load(folder / "crops.npy", mmap_mode="r"),
+        images=np.load(folder / f"{name}.npy", mmap_mode="r"),
         backgrounds=np.load(folder / "backgrounds.npy"),
-        **{name: stored[name] for name in stored.files},
+        **{field: stored[field] for field in stored.files if field != "poses"},
     )
 
 
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Cut the training crops.")
+    parser.add_argument("--heads", type=Path, nargs="+", help="files of synthetic heads, in place of the images")
+    arguments = parser.parse_args()
+    if arguments.heads:
+        make_synthetic(arguments.heads)
+    else:
+        make()
+
+
 if __name__ == "__main__":
-    make()
+    main()

@@ -229,7 +229,8 @@ def rolled(compared: list[Model], count: int) -> None:
             truth = points @ matrix[:, :2].T + matrix[:, 2]
             for model in compared:
                 answer = converged(model, turned, grown_box(truth), 3)[0]
-                errors[model.label].append(float(np.linalg.norm(answer - truth, axis=-1).mean() / data.eye_distance(truth)))
+                distance = np.linalg.norm(answer - truth, axis=-1).mean()
+                errors[model.label].append(float(distance / data.eye_distance(truth)))
         for label, values in errors.items():
             rows[label].append(100 * float(np.mean(values)))
     table(f"Error on {len(faces)} changed faces (offsets not taken off)", ["model", *changes], list(rows.values()))
@@ -239,7 +240,8 @@ def rolled(compared: list[Model], count: int) -> None:
 
 
 def tracking(compared: list[Model], clip: Path | None) -> None:
-    """A clip from the detector's box, then from the last points: distance to reference model 1, tremble, held frames."""
+    """A clip from the detector's box, then from the last points: distance to reference model 1, tremble, frames
+    under the default threshold."""
     if clip is None or not clip.exists():
         print("\nNo clip (--clip), no tracking table.")
         return
@@ -271,7 +273,7 @@ def tracking(compared: list[Model], clip: Path | None) -> None:
         tremble = np.linalg.norm(steps, axis=-1).mean() / labels.face_size(path).mean()
         rows.append([model.label, float(sure.mean()), float(sure.min()), int((sure < threshold).sum()),
                      100 * float(away.mean()), 100 * float(away.max()), 100 * float(tremble)])  # fmt: skip
-    header = ["model", "confidence", "lowest", "frames lost", "mean % from reference 1", "most", "second difference %"]
+    header = ["model", "confidence", "lowest", "frames lost", "from reference 1", "at most", "second difference"]
     table(f"Tracking {clip.name}, {len(frames)} frames (% of the face's size)", header, rows)
 
 

@@ -78,23 +78,30 @@ class Batch:
 
 
 class Samples(IterableDataset):
-    """Endless augmented batches, (images, points, weight) as numpy arrays; see Batch."""
+    """Endless augmented batches, (images, points, weight) as numpy arrays; see Batch.
 
-    def __init__(self, config: LandmarkConfig, batch: int, seed: int) -> None:
-        self.config, self.batch, self.seed = config, batch, seed
+    `synthetic` is the share of synthetic heads, where training.crops has made them.
+    """
+
+    def __init__(self, config: LandmarkConfig, batch: int, seed: int, synthetic: float = 0.0) -> None:
+        self.config, self.batch, self.seed, self.synthetic = config, batch, seed, synthetic
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         cv2.setNumThreads(1)
         worker = torch.utils.data.get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        faces = crops.load()
-        cumulative = np.cumsum(sampling_weights(faces))
+        sources = [crops.load()]
+        if self.synthetic and (data.cache_folder() / "synthetic.npz").exists():
+            sources.append(crops.load("synthetic"))
+        cumulatives = [np.cumsum(sampling_weights(faces)) for faces in sources]
         side, count = self.config.side, self.config.points
         while True:
             images = np.empty((self.batch, side, side, 3), np.uint8)
             points = np.zeros((self.batch, count, 2), np.float32)
             weight = np.zeros((self.batch, count), np.float32)
             for b in range(self.batch):
+                which = int(len(sources) > 1 and rng.random() < self.synthetic)
+                faces, cumulative = sources[which], cumulatives[which]
                 i = min(int(np.searchsorted(cumulative, rng.random())), len(cumulative) - 1)
                 face = (faces.image(i), faces.points[i].astype(np.float64), side, faces.backgrounds, rng)
                 if rng.random() < NO_FACE_SHARE:
@@ -224,7 +231,7 @@ def train(arguments: argparse.Namespace) -> None:
         error = validation(average.module, config)
         tqdm.write(f"{time.strftime('%H:%M')} step {step} loss {running:.3f} held-out error {error:.2f} %")
 
-    samples = Samples(config, arguments.batch, arguments.seed + step)
+    samples = Samples(config, arguments.batch, arguments.seed + step, arguments.synthetic)
     loader = iter(DataLoader(samples, batch_size=None, num_workers=arguments.workers, prefetch_factor=4))
     total, running, saved, last = arguments.minutes * 60, 0.0, spent, time.monotonic()
     bar = tqdm(total=round(total), initial=round(spent), unit="s", mininterval=10, desc=arguments.name)
@@ -264,6 +271,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60, help="training time (default 60)")
     parser.add_argument("--batch", type=int, default=64, help="faces in a batch (default 64)")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate (default 2e-3)")
+    parser.add_argument("--synthetic", type=float, default=0.2, help="share of synthetic heads (default 0.2)")
     parser.add_argument("--init", help="start from the weights of this model's checkpoint, as far as they fit")
     parser.add_argument("--save-as", help="name of the checkpoint (default: the model's)")
     parser.add_argument("--restart", action="store_true", help="do not go on from the checkpoint of the same name")
