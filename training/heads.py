@@ -49,13 +49,13 @@ LANDMARKS = np.array(
      994, 436, 439, 2044, 1402, 3616, 4240, 2680, 2677, 3214,  # brows
      971, 1348, 4839, 4841, 69, 2076, 5, 4270, 2310,  # nose
      1507, 1542, 619, 1528, 1518, 1511, 3742, 2860, 3756, 3721, 3725, 3732,  # eyes
-     5631, 6029, 5525, 6533, 6136, 6331, 6461, 5945, 5957, 5826, 5708, 5656, 5526, 6161, 6213, 6365, 5517, 5860]  # mouth
+     5631, 6029, 5525, 6533, 6136, 6331, 6461, 5945, 5957, 5826,  # outer lips
+     5708, 5656, 5526, 6161, 6213, 6365, 5517, 5860]  # corners and inner lips
 )  # fmt: skip
 
 # Vertex ranges of the ICT mesh.
-FACE, HEAD, SOCKETS, GUMS, TEETH = slice(0, 9409), slice(9409, 11248), slice(11248, 14062), slice(14062, 17039), slice(
-    17039, 21451
-)
+FACE, HEAD = slice(0, 9409), slice(9409, 11248)
+SOCKETS, GUMS, TEETH = slice(11248, 14062), slice(14062, 17039), slice(17039, 21451)  # SOCKETS: the mouth's inside too
 EYEBALLS = (slice(23021, 23791), slice(21451, 22221))  # right, left: the outer surface, cornea included
 LASHES = slice(25351, 26719)
 LASH_SHEETS = tuple(range(25351, 26719, 114))  # 12 sheets: 3 upper and 3 lower, left then right
@@ -142,7 +142,9 @@ class HeadModel:
 
         quads_all = quads
         corners = quads[:, 0]
-        hidden = ((corners >= 22221) & (corners < 23021)) | (corners >= 23791)  # inner eyes, films over the eyes, lashes
+        hidden = ((corners >= 22221) & (corners < 23021)) | (
+            corners >= 23791
+        )  # inner eyes, films over the eyes, lashes
         quads = quads[~hidden]
         triangles = np.concatenate([quads[:, :3], quads[quads[:, 3] >= 0][:, [0, 2, 3]]]).astype(np.int32)
         first = triangles[:, 0]
@@ -153,7 +155,7 @@ class HeadModel:
         color = np.full((len(neutral), 3), 0.3, np.float32)
         color[SOCKETS] = (0.30, 0.07, 0.06)
         color[GUMS] = (0.45, 0.13, 0.12)
-        color[TEETH] = (0.72, 0.66, 0.55)
+        color[TEETH] = (0.88, 0.82, 0.72)
         columns, upper = _lash_columns(neutral, quads_all, uv, uv_quads)
         return cls(neutral, identity, expression, names, triangles, material, color, LANDMARKS, ibug[IBUG_TO_66],
                    columns, upper)  # fmt: skip
@@ -521,7 +523,8 @@ def _paint_brows(texture, marks, look, rng, per_cm):
             # Hairs stand up near the nose and lie along the brow further out.
             lean = np.radians(np.interp(t, [0, 0.5, 0.85, 1], [10, 18, 38, 70]) + rng.normal(0, 10))
             step = np.array([-side * np.cos(lean), -np.sin(lean)]) * rng.uniform(0.35, 0.65) * per_cm
-            cv2.line(hairs, np.round(start * 16).astype(int).tolist(), np.round((start + step) * 16).astype(int).tolist(),
+            ends = np.round(np.stack([start, start + step]) * 16).astype(int).tolist()
+            cv2.line(hairs, ends[0], ends[1],
                      int(rng.integers(140, 255)), 1, cv2.LINE_AA, 4)  # fmt: skip
         _blend(texture, look.brow_strength * hairs.astype(np.float32) / 255, np.array(look.brow_color) * 0.8)
 
@@ -794,7 +797,7 @@ def _grow(style: _Style, look: Appearance, roots, grid, rng, steps=14):
     step = length / (steps - 1)
     layer = style.layer * rng.random(count) ** 0.7 * (0.55 + 0.45 * _smoothstep(2, 10, roots[:, 1]))
     # Locks: neighbouring hairs share a part of their wandering.
-    lock = (np.floor(roots[:, 0] / 1.3) * 7 + np.floor(roots[:, 1] / 1.3) * 131 + np.floor(roots[:, 2] / 1.3) * 17)
+    lock = np.floor(roots[:, 0] / 1.3) * 7 + np.floor(roots[:, 1] / 1.3) * 131 + np.floor(roots[:, 2] / 1.3) * 17
     lock = (lock - lock.min()).astype(int)
     drift = rng.normal(0, 1, (lock.max() + 1, 3))[lock] * 0.22 + rng.normal(0, 0.12, (count, 3))
     low = np.full(count, -np.inf)
@@ -957,14 +960,20 @@ def _light_hair(strands, color, centre, scene):
     depth = np.interp(np.linspace(0, 1, k), [0, 0.35, 1], [0.45, 0.85, 1.0])[None, :, None]
     up = 0.5 + 0.5 * outward[..., 1:2]
     total = color[:, None] * (scene.ground + (scene.sky - scene.ground) * up) * 0.8
+    # Scales on the hair tilt its highlights, on each hair a little otherwise.
+    tilt = 0.10 * np.sin(1e4 * color.sum(-1))[:, None, None]
+    tangent = _unit(tangent + tilt * outward)
     along_view = (tangent * view).sum(-1, keepdims=True)
+    across_view = np.sqrt(np.clip(1 - along_view**2, 0, 1))
     for light, tint in zip(scene.lights, scene.light_colors, strict=True):
         along = (tangent * light).sum(-1, keepdims=True)
         across = np.sqrt(np.clip(1 - along**2, 0, 1))
         toward = np.clip((outward @ light + 0.35) / 1.35, 0, 1)[..., None]
         total = total + tint * color[:, None] * toward * (0.25 + 0.75 * across)
-        shine = np.clip(across * np.sqrt(np.clip(1 - along_view**2, 0, 1)) - along * along_view, 0, 1) ** 40
-        total = total + tint * toward * shine * (0.6 * np.sqrt(color[:, None] * color.mean(-1)[:, None, None]) + 0.008)
+        # Two highlights, as hair has: a broad one in its own colour, a narrow white one.
+        mirror = np.clip(across * across_view - along * along_view, 0, 1)
+        own = 0.9 * np.sqrt(color[:, None] * color.mean(-1)[:, None, None])
+        total = total + tint * toward * (mirror**14 * own + mirror**60 * 0.035)
     return (total * depth).astype(np.float32)
 
 
@@ -1386,7 +1395,9 @@ def random_camera(rng: np.random.Generator, rotation: tuple[float, float, float]
 def random_background(rng: np.random.Generator, size: int = 256) -> np.ndarray:
     """A made-up blurred surrounding (size, size, 3), BGR uint8: gradients, rectangles, blobs, noise."""
     picture = np.empty((size, size, 3), np.float32)
-    a, b = rng.uniform(0, 255, (2, 3)) if rng.random() < 0.5 else rng.uniform(0, 255, (2, 1)) + rng.normal(0, 15, (2, 3))
+    a, b = (
+        rng.uniform(0, 255, (2, 3)) if rng.random() < 0.5 else rng.uniform(0, 255, (2, 1)) + rng.normal(0, 15, (2, 3))
+    )
     t = np.linspace(0, 1, size, dtype=np.float32)
     slope = rng.uniform(0, 1)
     ramp = (slope * t[:, None] + (1 - slope) * t[None])[..., None]
@@ -1399,7 +1410,9 @@ def random_background(rng: np.random.Generator, size: int = 256) -> np.ndarray:
         if kind == 0:
             cv2.rectangle(picture, (int(x), int(y)), (int(x + w), int(y + h)), color, -1)
         elif kind == 1:
-            cv2.ellipse(picture, (int(x), int(y)), (int(w // 2), int(h // 2)), float(rng.uniform(0, 180)), 0, 360, color, -1)
+            cv2.ellipse(
+                picture, (int(x), int(y)), (int(w // 2), int(h // 2)), float(rng.uniform(0, 180)), 0, 360, color, -1
+            )
         else:
             cv2.line(picture, (int(x), int(y)), (int(x + w), int(y + rng.integers(-size, size))), color,
                      int(rng.integers(1, size // 10)))  # fmt: skip

@@ -222,7 +222,10 @@ def shade(
             gloss, power = 0.03, 12.0
             wrap[0], wrap[1], wrap[2] = 0.15, 0.15, 0.15
             if kind == SKIN:
-                u = (np.sin(np.arctan2(r[0], r[2] - skin_frame[0]) * 0.5) + 1) * 0.5 * tu - 0.5
+                # sin(angle / 2) of the angle round the axis
+                ahead = r[2] - skin_frame[0]
+                radius = np.sqrt(r[0] * r[0] + ahead * ahead) + 1e-6
+                u = (r[0] / np.sqrt(2 * radius * (radius + ahead) + 1e-6) + 1) * 0.5 * tu - 0.5
                 v = (skin_frame[2] - r[1]) * skin_frame[1] - 0.5
                 for i in range(3):
                     albedo[i] = _sample(skin, u, v, i)
@@ -243,7 +246,9 @@ def shade(
             elif kind == FABRIC:  # wide folds and a fine knit
                 gloss = 0.0
                 x, y, z = r[0], r[1], r[2]
-                n[0] += 0.16 * np.sin(0.55 * x + 0.4 * y + 1.3 * np.sin(0.21 * y + 0.3 * z)) + 0.05 * np.sin(1.7 * x - y)
+                n[0] += 0.16 * np.sin(0.55 * x + 0.4 * y + 1.3 * np.sin(0.21 * y + 0.3 * z)) + 0.05 * np.sin(
+                    1.7 * x - y
+                )
                 n[1] += 0.12 * np.sin(0.8 * y - 0.25 * x + np.sin(0.33 * x)) + 0.05 * np.sin(2.1 * y + 0.9 * x)
                 length = np.sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2]) + 1e-9
                 knit = 1 + 0.10 * np.sin(12 * x + 3 * np.sin(9 * y)) * np.sin(10 * y)
@@ -260,8 +265,8 @@ def shade(
                 mx = sx * shadow_frame[2] + shadow_frame[0]
                 my = -sy * shadow_frame[2] + shadow_frame[1]
                 count, blocked = 0, 0.0
-                for oy in range(-2, 3):
-                    for ox in range(-2, 3):
+                for oy in range(-2, 3, 2):
+                    for ox in range(-2, 3, 2):
                         ix, iy = int(np.floor(mx + ox + 0.5)), int(np.floor(my + oy + 0.5))
                         if ix < 0 or iy < 0 or ix >= shadow.shape[1] or iy >= shadow.shape[0]:
                             continue
@@ -283,7 +288,7 @@ def shade(
                     elif kind == WET:
                         visible *= open_sky
                     if i == 0 and kind == SKIN:  # the edge of a shadow on skin is reddish
-                        visible = visible ** 0.8
+                        visible = visible**0.8
                     hx, hy, hz = view[0] + lights[m, 0], view[1] + lights[m, 1], view[2] + lights[m, 2]
                     hl = np.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9
                     h = max(0.0, (n[0] * hx + n[1] * hy + n[2] * hz) / hl)
