@@ -108,7 +108,7 @@ class InputReader:
             link = CameraLink(device, settings, clock)
             self._source = CameraSource(link, CameraWatch(device.name, give_up_after, clock, report))
         else:
-            self._reopen = lambda: _open_file(capture, open_capture, report)
+            self._reopen = lambda: _open_file(capture, open_capture)
             self._source = self._reopen()
 
     def __enter__(self) -> InputReader:
@@ -170,7 +170,7 @@ class InputReader:
         self._source.close()
 
 
-def _open_file(path: str, open_capture: OpenCapture, report: Report) -> FrameSequence:
+def _open_file(path: str, open_capture: OpenCapture) -> FrameSequence:
     """A picture or a video, told apart by content.
 
     Raises:
@@ -189,7 +189,7 @@ def _open_file(path: str, open_capture: OpenCapture, report: Report) -> FrameSeq
     if empty:
         raise InputError(f"{path!r} is empty.")
     picture = open_picture(path)
-    frames = picture_frames(picture, path, report) if picture else video_frames(path, open_capture, report)
+    frames = picture_frames(picture, path) if picture else video_frames(path, open_capture)
     first = next(frames, None)
     if first is None:
         raise InputError(f"{path!r} holds no picture that can be read.")

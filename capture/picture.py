@@ -7,7 +7,6 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps
 
-from cameras import Report, to_stderr
 from capture.frames import Frames, InputError, reason, to_bgr8
 
 # Only these of Pillow's formats: it can also "open" a PostScript file, a font, the first bytes of an MPEG.
@@ -31,11 +30,11 @@ def open_picture(path: str) -> Image.Image | None:
     return None
 
 
-def picture_frames(picture: Image.Image, path: str, report: Report = to_stderr) -> Frames:
+def picture_frames(picture: Image.Image, path: str) -> Frames:
     """The frames of a picture, one unless it is animated, BGR uint8 (h, w, 3), upright.
 
     Raises:
-        InputError: the first frame is damaged. A later one ends the sequence, with a note.
+        InputError: a frame is damaged.
     """
     animated = picture.format in ANIMATED_FORMATS and getattr(picture, "is_animated", False)
     number = 0
@@ -46,10 +45,8 @@ def picture_frames(picture: Image.Image, path: str, report: Report = to_stderr) 
                     return
                 frame = _picture_to_bgr8(ImageOps.exif_transpose(picture))
             except Exception as error:  # damaged data makes Pillow's readers raise what they like
-                if number == 0:
-                    raise InputError(f"{path!r} is damaged: {reason(error)}.") from error
-                report(f"{path!r} is damaged after frame {number}: {reason(error)}.")
-                return
+                after = f" after frame {number}" if number else ""
+                raise InputError(f"{path!r} is damaged{after}: {reason(error)}.") from error
             yield frame
             number += 1
 

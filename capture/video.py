@@ -6,7 +6,6 @@ import os
 
 import cv2
 
-from cameras import Report, to_stderr
 from capture.frames import Capture, Frames, InputError, OpenCapture, open_video_capture, reason, to_bgr8
 
 # Readers of video files, best first. The others of OpenCV read cameras, or take "img_001.png" for the first
@@ -14,11 +13,11 @@ from capture.frames import Capture, Frames, InputError, OpenCapture, open_video_
 VIDEO_BACKENDS = (cv2.CAP_FFMPEG, cv2.CAP_MSMF, cv2.CAP_AVFOUNDATION, cv2.CAP_GSTREAMER)
 
 
-def video_frames(path: str, open_capture: OpenCapture = open_video_capture, report: Report = to_stderr) -> Frames:
+def video_frames(path: str, open_capture: OpenCapture = open_video_capture) -> Frames:
     """The frames of a video file, BGR uint8 (h, w, 3), as far as it can be read.
 
     Raises:
-        InputError: with the first frame: it is no video.
+        InputError: with the first frame: it is no video; later: it breaks off.
     """
     capture = _open_video(path, open_capture)
     try:
@@ -36,9 +35,9 @@ def video_frames(path: str, open_capture: OpenCapture = open_video_capture, repo
             count += 1
     finally:
         capture.release()
-    # The container's number is an estimate in some formats, so only a clear difference is worth a word.
+    # The container's number is an estimate in some formats, so only a clear difference counts.
     if 0 < count < 0.9 * expected:
-        report(f"{path!r} breaks off: {count} of {expected:.0f} frames could be read.")
+        raise InputError(f"{path!r} breaks off: {count} of {expected:.0f} frames could be read.")
 
 
 def _open_video(path: str, open_capture: OpenCapture) -> Capture:
