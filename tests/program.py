@@ -1,0 +1,64 @@
+"""Runs the tracker as host programs do: as a process with pipes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+from receiver import Receiver
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Result:
+    """What a finished run left: exit code, output as lines, and the records of each datagram."""
+
+    code: int
+    out: list[str]
+    err: list[str]
+    frames: list[list[SimpleNamespace]]
+
+
+def command(*arguments: object) -> list[str]:
+    """The tracker's command line."""
+    return [sys.executable, str(ROOT / "facetracker.py"), *map(str, arguments)]
+
+
+def run(*arguments: object, stdin: bytes = b"", environment: dict[str, str] | None = None) -> Result:
+    """Runs the tracker to its end with a receiver listening, in another folder than its own."""
+    receiver = Receiver()
+    finished = subprocess.run(
+        command("--port", receiver.port, *arguments),
+        input=stdin,
+        capture_output=True,
+        cwd=ROOT.parent,
+        env={**os.environ, **(environment or {})},
+        timeout=300,
+    )
+    out, err = (text.decode("utf-8").splitlines() for text in (finished.stdout, finished.stderr))
+    return Result(finished.returncode, out, err, receiver.frames)
+
+
+@contextmanager
+def running(*arguments: object, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen]:
+    """The tracker as it runs; killed at the end if it still does."""
+    process = subprocess.Popen(
+        command(*arguments),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT.parent,
+        env={**os.environ, **(environment or {})},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
