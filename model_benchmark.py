@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from tracker import Tracker
 
@@ -26,7 +27,8 @@ def frames_per_second(model: int, model_dir: str | None, max_threads: int, runs:
     Raises:
         ModelError: a model is missing or unusable.
     """
-    picture = cv2.imread(str(PICTURE))
+    # Not imread, which on Windows knows no paths beyond the code page.
+    picture = cv2.imdecode(np.fromfile(PICTURE, np.uint8), cv2.IMREAD_COLOR)
     height, width = picture.shape[:2]
     # No threshold: the time is wanted of any model, also of one that is not sure about this face.
     with Tracker(
