@@ -1187,6 +1187,8 @@ def _draw_lens(mesh, bend, camera, image, depth, density, lights, tints):
         glare += _smoothstep(0.93, 0.97, mirrored @ light)[:, None] * tint * 0.12
     glare += 0.015 * tints.mean() * _smoothstep(-0.2, 0.8, mirrored[:, 1:2])
     image[rows, columns] = image[rows, columns] * (1 - density) + glare
+    if density > 0.5:  # what is behind dark glasses does not count as seen
+        depth[rows, columns] = own[rows, columns]
 
 
 def _visible(screen, depth, tolerance):

@@ -149,7 +149,7 @@ def test_every_style_of_hair_and_glasses_can_be_drawn(model, scene):
         head = heads.HeadParameters(np.zeros(100), look)
         drawn = heads.render(model, head, CAMERA, scene, (64, 64), 1, actor)
         assert drawn.image.std() > 10
-        assert drawn.pupils_visible.all()  # lenses do not count as hiding, dark or not
+        assert drawn.pupils_visible.all() == (glasses != "sun"), "dark glasses hide the eyes, others do not"
 
 
 def test_the_data_set_has_one_row_a_head(model):
