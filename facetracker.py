@@ -1,3 +1,14 @@
+# /// script
+# requires-python = ">=3.10"
+# dependencies = [
+#     "onnxruntime>=1.19",
+#     "opencv-python>=4.10",
+#     "numpy>=2.0",
+#     "pillow>=10.3",
+#     "cv2-enumerate-cameras>=1.1.18",
+#     'pygrabber>=0.2; sys_platform == "win32"',
+# ]
+# ///
 """Tracks faces in a webcam, video or raw frames and sends their data over UDP: `python facetracker.py -h`."""
 
 from __future__ import annotations
