@@ -1149,7 +1149,7 @@ def _draw_lashes(model, look, local, bend, camera, image, depth, scene):
     near = np.linalg.norm(paths[1:, 0] - paths[:-1, 0], axis=1) < 0.5
     between = (paths[1:] + paths[:-1])[near] / 2
     paths, upper = np.concatenate([paths, between]), np.concatenate([upper, upper[1:][near]])
-    part = np.where(upper, 0.62, 0.3) * rng.uniform(0.7, 1.15, len(paths))
+    part = np.where(upper, 0.52, 0.28) * rng.uniform(0.7, 1.15, len(paths))
     t = np.linspace(0, 5, 6)[None] * part[:, None]
     i = np.minimum(t.astype(int), 4)
     f = (t - i)[..., None]
