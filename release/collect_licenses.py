@@ -125,11 +125,11 @@ def shipped_without_text(sources: Iterable[Path], folder: Path = FOLDER) -> tupl
         The names of distributions whose text is missing; the files that belong neither to a distribution nor to
         Python nor to this program, which are libraries of the system.
     """
-    owners = {path: dist.metadata["Name"] for dist in distributions() for path in _files(dist)}
+    owners = {path: dist for dist in distributions() for path in _files(dist)}
     names, system = set(), set()
     for source in (Path(source).resolve() for source in sources):
         if source in owners:
-            names.add(owners[source])
+            names.add(owners[source].metadata["Name"])
         elif _is_python(source):
             names.add(PYTHON)
         elif not source.is_relative_to(ROOT):
@@ -172,8 +172,9 @@ def _texts(source: Distribution) -> dict[str, str]:
 
 
 def _files(source: Distribution) -> Iterator[Path]:
-    for file in source.files or []:
-        yield Path(str(source.locate_file(file))).resolve()
+    """The absolute paths of a distribution's files; only its folder is resolved, as there are many thousands."""
+    folder = Path(str(source.locate_file(""))).resolve()
+    return (folder / file for file in source.files or [])
 
 
 def _is_python(path: Path) -> bool:
