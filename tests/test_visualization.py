@@ -152,11 +152,12 @@ def test_the_window_of_the_head_behind_the_camera():
 
 @pytest.fixture(scope="module")
 def display(tmp_path_factory):
-    """A virtual X display."""
-    if not shutil.which("Xvfb"):
-        pytest.skip("Xvfb is not installed")
+    """A virtual X display with a window manager: without one, Qt 5 may wait for ever before it paints."""
+    for program in ("Xvfb", "openbox", "xdotool"):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed")
     reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp"]
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset"]
     server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
     os.close(writing)
     with os.fdopen(reading) as pipe:
@@ -164,9 +165,12 @@ def display(tmp_path_factory):
     if not number:
         server.kill()
         pytest.skip("Xvfb does not start here")
+    environment = {**os.environ, "DISPLAY": f":{number}"}
+    manager = subprocess.Popen(["openbox"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     yield f":{number}"
-    server.terminate()
-    server.wait()
+    for process in (manager, server):
+        process.terminate()
+        process.wait()
 
 
 SHOW = """
@@ -202,8 +206,6 @@ def start_window(root, display):
 
 
 def xdotool(display, *arguments) -> str:
-    if not shutil.which("xdotool"):
-        pytest.skip("xdotool is not installed")
     run = subprocess.run(
         ["xdotool", *arguments],
         env={**os.environ, "DISPLAY": display},
@@ -250,9 +252,6 @@ def test_q_ends_it(root, display):
 
 
 def test_the_close_button_ends_it(root, display):
-    if not shutil.which("openbox"):
-        pytest.skip("openbox is not installed: it asks the window to close")
-    manager = subprocess.Popen(["openbox"], env={**os.environ, "DISPLAY": display})
     process = start_window(root, display)
     try:
         xdotool(display, "windowactivate", "--sync", window_id(display), "key", "alt+F4")
@@ -260,8 +259,6 @@ def test_the_close_button_ends_it(root, display):
         assert process.returncode == 0
     finally:
         process.kill()
-        manager.kill()
-        manager.wait()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a desktop")
