@@ -50,7 +50,10 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
             tracker = resources.enter_context(make_tracker(options, first[1]))
             # Files come last: those of an earlier run are only replaced when there is something new.
             log = resources.enter_context(DataLog(options.log_data)) if options.log_data else None
-            video = resources.enter_context(make_video(options)) if options.video_out else None
+            video = None
+            if options.video_out:
+                video = VideoSink(options.video_out, options.video_scale, options.video_fps)
+                resources.enter_context(video)
             outputs = Outputs(options, console, sender, log, video, window)
             track_frames(chain([first], stream), tracker, outputs)
         if interrupts.received == signal.SIGINT:
@@ -76,11 +79,6 @@ def make_window() -> Window:
         return Window("Face tracker")
     except RuntimeError as error:
         raise RunError(str(error)) from error
-
-
-def make_video(options: Options) -> VideoSink:
-    """The file of `--video-out`."""
-    return VideoSink(options.video_out, options.video_scale, options.video_fps)
 
 
 def open_reader(options: Options) -> InputReader:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
+from PIL import Image
 
 from tracker import Tracker
 
@@ -27,8 +27,8 @@ def frames_per_second(model: int, model_dir: str | None, max_threads: int, runs:
     Raises:
         ModelError: a model is missing or unusable.
     """
-    # Not imread, which on Windows knows no paths beyond the code page.
-    picture = cv2.imdecode(np.fromfile(PICTURE, np.uint8), cv2.IMREAD_COLOR)
+    with Image.open(PICTURE) as face:
+        picture = np.ascontiguousarray(np.asarray(face.convert("RGB"))[:, :, ::-1])
     height, width = picture.shape[:2]
     # No threshold: the time is wanted of any model, also of one that is not sure about this face.
     with Tracker(
