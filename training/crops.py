@@ -64,7 +64,7 @@ def cut_backgrounds(image: np.ndarray, points: np.ndarray, rng: np.random.Genera
     low[1] -= 0.4 * (high - low)[1]  # the forehead is face too
     height, width = image.shape[:2]
     found = []
-    for _ in range(6):
+    for _ in range(10):
         side = int(min(height, width) * rng.uniform(0.2, 0.6))
         x, y = rng.integers(0, width - side + 1), rng.integers(0, height - side + 1)
         overlap = np.minimum(high, (x + side, y + side)) - np.maximum(low, (x, y))
@@ -79,8 +79,8 @@ def cut_backgrounds(image: np.ndarray, points: np.ndarray, rng: np.random.Genera
     return found
 
 
-def make() -> None:
-    """labels.npz and the images -> crops.npy, backgrounds.npy and crops.npz."""
+def make_faces() -> None:
+    """labels.npz and the images -> crops.npy and crops.npz."""
     cv2.setNumThreads(1)
     folder = data.cache_folder()
     known = labels.load()
@@ -89,24 +89,35 @@ def make() -> None:
     images = np.lib.format.open_memmap(folder / "crops.npy", "w+", np.uint8, (len(chosen), SIDE, SIDE, 3))
     sizes = np.zeros((len(chosen), 2), np.int32)
     points = np.zeros((len(chosen), data.POINTS, 2), np.float32)
-    backgrounds: list[np.ndarray] = []
-    rng = np.random.default_rng(0)
     for i, index in enumerate(tqdm(chosen, desc="crops", mininterval=5)):
         sample = samples[str(known.keys[index])]
         image = data.read_image(sample.path)
         crop, points[i] = cut_face(image, known.points[index].astype(np.float64))
         sizes[i] = crop.shape[:2]
         images[i, : crop.shape[0], : crop.shape[1]] = crop
-        if sample.source != "expressions" and not data.is_held_out(sample.person) and i % 3 == 0:
-            backgrounds += cut_backgrounds(image, known.points[index].astype(np.float64), rng)
     images.flush()
     persons = [samples[str(k)].person for k in known.keys[chosen]]
-    np.save(folder / "backgrounds.npy", np.stack(backgrounds))
     np.savez(
         folder / "crops.npz", sizes=sizes, points=points, spread=known.spread[chosen], keys=known.keys[chosen],
         persons=persons, held_out=[data.is_held_out(p) for p in persons],
     )  # fmt: skip
-    print(f"{len(chosen)} faces, {len(backgrounds)} backgrounds")
+    print(f"{len(chosen)} faces")
+
+
+def make_backgrounds() -> None:
+    """The images that show more than a face -> backgrounds.npy."""
+    cv2.setNumThreads(1)
+    known = labels.load()
+    samples = {s.key: s for s in data.list_samples()}
+    backgrounds: list[np.ndarray] = []
+    rng = np.random.default_rng(0)
+    for index in tqdm(np.flatnonzero(known.usable), desc="backgrounds", mininterval=5):
+        sample = samples[str(known.keys[index])]
+        if sample.source != "expressions" and not data.is_held_out(sample.person):
+            image = data.read_image(sample.path)
+            backgrounds += cut_backgrounds(image, known.points[index].astype(np.float64), rng)
+    np.save(data.cache_folder() / "backgrounds.npy", np.stack(backgrounds))
+    print(f"{len(backgrounds)} backgrounds")
 
 
 # --- synthetic heads --------------------------------------------------------------------------------------------
@@ -126,7 +137,7 @@ def style_offsets(truth: np.ndarray, teacher: np.ndarray, turned: np.ndarray, go
     for k in range(data.POINTS):
         b = (teacher - truth)[good, k].reshape(-1)
         weight = np.ones(len(a))
-        for _ in range(6):
+        for _ in range(10):
             weighted = a * weight[:, None]
             offsets[k] = np.linalg.solve(weighted.T @ a + 1e-6 * np.eye(3), weighted.T @ b)
             residual = np.abs(a @ offsets[k] - b)
@@ -161,7 +172,7 @@ def styled_points(images: np.ndarray, truth: np.ndarray, poses: np.ndarray, neut
 
 
 def make_synthetic(paths: list[Path]) -> None:
-    """Rendered heads -> synthetic.npy and synthetic.npz."""
+    """Rendered heads -> synthetic.npy and synthetic.npz (with their poses [n, 3] and eye_open [n, 2] besides)."""
     from training.heads import HeadModel
 
     cv2.setNumThreads(1)
@@ -186,6 +197,7 @@ def make_synthetic(paths: list[Path]) -> None:
     np.savez(
         folder / "synthetic.npz", sizes=sizes, points=points, spread=np.full(points.shape[:2], 0.015, np.float32),
         keys=keys, persons=keys, held_out=np.arange(len(images)) % data.HELD_OUT_SHARE == 0, poses=poses,
+        eye_open=np.concatenate([s["eye_open"] for s in stored]),
     )  # fmt: skip
 
 
@@ -196,7 +208,7 @@ def load(name: str = "crops") -> Crops:
     return Crops(
         images=np.load(folder / f"{name}.npy", mmap_mode="r"),
         backgrounds=np.load(folder / "backgrounds.npy"),
-        **{field: stored[field] for field in stored.files if field != "poses"},
+        **{field: stored[field] for field in stored.files if field not in ("poses", "eye_open")},
     )
 
 
@@ -208,7 +220,8 @@ def main() -> None:
     if arguments.heads:
         make_synthetic(arguments.heads)
     else:
-        make()
+        make_backgrounds()
+        make_faces()
 
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ def group_points(points: np.ndarray, count: int) -> np.ndarray:
     """The 66 points [..., 66, 2] as a model's `count` points: themselves, or the means of lm_modelT's 30 groups."""
     if count == data.POINTS:
         return points
-    groups = [points[..., data.POINTS30_OF_66 == j, :].mean(-2) for j in range(count)]
-    return np.stack(groups, -2)
+    of_66 = data.POINTS30_OF_66
+    return np.stack([points[..., of_66 == j, :].mean(-2) for j in range(count)], -2)
 
 
 def sampling_weights(faces: crops.Crops) -> np.ndarray:
@@ -208,6 +208,9 @@ def train(arguments: argparse.Namespace) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     config = LANDMARK_MODELS[arguments.name]
     network = LandmarkNetwork(config).to(device, memory_format=torch.channels_last)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 0.02  # the default's few batches make noisy statistics
     if arguments.init:
         weights = torch.load(checkpoint_path(arguments.init), map_location=device)["average"]
         print(f"{adopt(network, weights)} tensors from {arguments.init}")
