@@ -1,8 +1,11 @@
 """The record, byte by byte: against a decoder written from the protocol's table, and against recordings."""
 
+import math
 import random
+import re
 import struct
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -191,3 +194,63 @@ def test_the_record_is_packed():
     assert RECORD.itemsize == 1785
     offsets = [RECORD.fields[name][1] for name in RECORD.names]
     assert offsets == [0, 8, 12, 16, 20, 24, 28, 29, 33, 49, 61, 73, 345, 889, 1729]
+
+
+@pytest.fixture(scope="module")
+def page(root) -> str:
+    return (root / "docs" / "packet.md").read_text("utf-8")
+
+
+def test_the_table_of_the_page_is_the_record(page):
+    sizes = {"float64": 8, "int32": 4, "float32": 4, "uint8": 1}
+    rows = re.findall(r"^\| (\d+) \| (\w+) \| ([\d ×]+) \|", page, re.MULTILINE)
+    end = 0
+    for offset, kind, count in rows:
+        assert int(offset) == end
+        end += sizes[kind] * math.prod(int(number) for number in count.split("×"))
+    assert end == 1785 and len(rows) == 13
+
+
+def test_the_decoder_of_the_page_works(page):
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict = {}
+    exec(code, names)
+    faces = [make_face(0), make_face(3)]
+    first, second = names["decode"](encode(faces, 5.0, 640, 360))
+    assert (second["time"], second["id"], second["size"]) == (5.0, 3, [640, 360])
+    assert second["points"][4] == [f32(faces[1].lms[4, 1]), f32(faces[1].lms[4, 0])]
+    assert second["points_3d"][69][0] == f32(faces[1].pts_3d[69, 0])
+    assert second["features"] == [f32(value) for value in faces[1].current_features.values()]
+    assert names["decode"](bytes(1784)) == []
+    assert re.search(", ".join(FEATURE_NAMES), page)
+
+
+def test_the_angles_of_the_page(page):
+    """The table's Euler angles are the rotations that it says, in the camera of tracking/pose.py."""
+    rows = re.findall(r"^\| (\w[^|]*) \| ([−\d]+), ([−\d]+), ([−\d]+) \| ([−\d]+), ([−\d]+), ([−\d]+) \|", page, re.M)
+    s, c = math.sin(math.radians(20)), math.cos(math.radians(20))
+    # Where the head's axes (right, up, front) point: upwards in the image, and to its left.
+    seen = {
+        "looks straight ahead": ((0, 1, 0), (1, 0, 0)),
+        "looks up": ((0, c, s), (1, 0, 0)),
+        "looks down": ((0, c, -s), (1, 0, 0)),
+        "turns to their left": ((0, 1, 0), (c, 0, -s)),
+        "turns to their right": ((0, 1, 0), (c, 0, s)),
+        "leans to their right": ((-s, c, 0), (c, s, 0)),
+        "leans to their left": ((s, c, 0), (c, -s, 0)),
+    }
+    assert len(rows) == len(seen)
+    for text, *numbers in rows:
+        x, y, z, *unity = (float(number.replace("−", "-")) for number in numbers)
+        up, aside = next(axes for name, axes in seen.items() if text.startswith(name))
+        expected = np.array([up, aside, np.cross(up, aside)], float)
+        np.testing.assert_allclose(rotation(x, y, z), expected, atol=1e-9)
+        found = cv2.RQDecomp3x3(expected)[0]
+        np.testing.assert_allclose(rotation(*found), expected, atol=1e-9)
+        assert [(-(x + 180) - unity[0]) % 360, (-y - unity[1]) % 360, (z - 90 - unity[2]) % 360] == [0, 0, 0]
+
+
+def rotation(x: float, y: float, z: float) -> np.ndarray:
+    """The matrix of Euler angles as `cv2.RQDecomp3x3` means them: Rz Ry Rx, degrees."""
+    turn = [cv2.Rodrigues(np.radians(angle) * np.eye(3)[i])[0] for i, angle in enumerate((x, y, z))]
+    return turn[2] @ turn[1] @ turn[0]
