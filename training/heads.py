@@ -535,7 +535,7 @@ def eye_texture(look: Appearance, size: int = 256) -> np.ndarray:
     axis = (np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1
     x, y = np.meshgrid(axis, axis)
     radius, angle = np.hypot(x, y), np.arctan2(y, x)
-    white = np.array([0.74, 0.70, 0.67], np.float32) * (1 + 0.02 * _noise(rng, (size, size), 12, 3))[..., None]
+    white = np.array([0.64, 0.605, 0.58], np.float32) * (1 + 0.02 * _noise(rng, (size, size), 12, 3))[..., None]
     corners = _smoothstep(0.45, 1.0, radius)[..., None]
     texture = white * (1 - corners * np.array([0.12, 0.42, 0.42], np.float32))
     veins = np.zeros((size, size), np.uint8)
@@ -950,33 +950,6 @@ def _project(points, camera, size):
                      depth], 1).astype(np.float32)  # fmt: skip
 
 
-def _light_hair(strands, color, centre, scene):
-    """Colours (s, k, 3) of hairs in camera space: Kajiya and Kay's strand light (SIGGRAPH 1989) with the head's own
-    roundness as a second normal, darker towards the roots."""
-    k = strands.shape[1]
-    tangent = _unit(np.gradient(strands, axis=1))
-    outward = _unit(strands - centre)
-    view = _unit(-strands)
-    depth = np.interp(np.linspace(0, 1, k), [0, 0.35, 1], [0.45, 0.85, 1.0])[None, :, None]
-    up = 0.5 + 0.5 * outward[..., 1:2]
-    total = color[:, None] * (scene.ground + (scene.sky - scene.ground) * up) * 0.8
-    # Scales on the hair tilt its highlights, on each hair a little otherwise.
-    tilt = 0.10 * np.sin(1e4 * color.sum(-1))[:, None, None]
-    tangent = _unit(tangent + tilt * outward)
-    along_view = (tangent * view).sum(-1, keepdims=True)
-    across_view = np.sqrt(np.clip(1 - along_view**2, 0, 1))
-    for light, tint in zip(scene.lights, scene.light_colors, strict=True):
-        along = (tangent * light).sum(-1, keepdims=True)
-        across = np.sqrt(np.clip(1 - along**2, 0, 1))
-        toward = np.clip((outward @ light + 0.35) / 1.35, 0, 1)[..., None]
-        total = total + tint * color[:, None] * toward * (0.25 + 0.75 * across)
-        # Two highlights, as hair has: a broad one in its own colour, a narrow white one.
-        mirror = np.clip(across * across_view - along * along_view, 0, 1)
-        own = 0.9 * np.sqrt(color[:, None] * color.mean(-1)[:, None, None])
-        total = total + tint * toward * (mirror**14 * own + mirror**60 * 0.035)
-    return (total * depth).astype(np.float32)
-
-
 def _shadow_map(light, points, triangles, strands, resolution):
     """Depth map from a light direction; see rasterizer.shade for the frame."""
     side = _unit(np.cross([0.1, 1, 0.05], light))
@@ -1098,14 +1071,13 @@ def render(model: HeadModel, head: HeadParameters, camera: Camera, scene: Scene,
                      frame)  # fmt: skip
 
     focal = camera.focal * height
-    lit_scene = Scene(lights, tints, sky, ground, scene.background)
-    centre = bend(SKULL[None], rigid=True)[0]
-    _draw_lashes(model, look, local, bend, camera, image, depth, lit_scene)
+    centre = bend(SKULL[None], rigid=True)[0].astype(np.float32)
+    _draw_lashes(model, look, local, bend, camera, image, depth, sky)
     for s, moved in zip(actor.strands, hairs, strict=True):
         placed = _project(moved.reshape(-1, 3), camera, (height, width)).reshape(moved.shape)
         thickness = s.half_width * focal / np.maximum(placed[..., 2], 1)
-        rasterizer.draw_strands(placed, _light_hair(moved, s.color, centre, lit_scene), thickness.astype(np.float32),
-                                image, depth, True)  # fmt: skip
+        lit = rasterizer.shade_strands(moved, s.color, centre, lights, tints, sky, ground)
+        rasterizer.draw_strands(placed, lit, thickness.astype(np.float32), image, depth, True)
     for mesh in actor.lenses:
         _draw_lens(mesh, bend, camera, image, depth, 0.93 if look.glasses == "sun" else 0.06, lights, tints)
 
@@ -1139,7 +1111,7 @@ def _kept(triangles, near):
     return number[triangles[near[triangles].all(1)]].astype(np.int32)
 
 
-def _draw_lashes(model, look, local, bend, camera, image, depth, scene):
+def _draw_lashes(model, look, local, bend, camera, image, depth, sky):
     columns, upper = model.lash_columns, model.lash_upper
     if look.lash_strength <= 0:
         return
@@ -1161,7 +1133,7 @@ def _draw_lashes(model, look, local, bend, camera, image, depth, scene):
     screen[..., 2] -= 0.12
     half = np.where(upper, 0.020, 0.011)[:, None] * look.lash_strength * [[1, 1, 0.9, 0.7, 0.5, 0.2]]
     half = half * camera.focal * size[0] / np.maximum(screen[..., 2], 1)
-    color = np.full(paths.shape, 0.012, np.float32) * scene.sky.mean()
+    color = np.full(paths.shape, 0.012, np.float32) * sky.mean()
     rasterizer.draw_strands(screen, color, half.astype(np.float32), image, depth, False)
 
 
