@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
          ROOT / "facetracker.spec"],
         cwd=ROOT, check=True, timeout=550, capture_output=True,
     )  # fmt: skip
-    size = sum(path.stat().st_size for path in (place / "facetracker").rglob("*") if path.is_file())
+    size = sum(path.lstat().st_size for path in (place / "facetracker").rglob("*"))
     print(f"The executable's folder has {size / 1e6:.0f} MB.")
     return place / "facetracker"
 

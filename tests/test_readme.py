@@ -19,7 +19,8 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 WORKFLOW = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
 
 OPTIONS = {"--" + setting.name.replace("_", "-"): setting for setting in fields(Options) if setting.metadata}
-OF_OTHER_PROGRAMS = {"--noconfirm", "--version"}
+RECEIVER = (ROOT / "output" / "receive.py").read_text(encoding="utf-8")
+OF_OTHER_PROGRAMS = {"--noconfirm", "--version", *re.findall(r'add_argument\("(--\w+)"', RECEIVER)}
 
 
 def code(text: str, language: str) -> list[str]:
@@ -155,7 +156,7 @@ def test_files_and_modules_that_are_named_exist(text: str) -> None:
     assert names
     for name in names:
         assert (ROOT / name).exists(), name
-    modules = set(re.findall(r"\b((?:training|release)\.\w+)", plain))
+    modules = re.findall(r"(?:-m |`)((?:training|release|output)\.\w+)", plain)
     for module in modules:
         assert (ROOT / (module.replace(".", "/") + ".py")).exists(), module
 
