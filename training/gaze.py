@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from training import data, runner
+from training import data, runner, scenes
 from training.networks import convolution
 
 NAME = "mnv3_gaze32_split_opt.onnx"
@@ -250,21 +250,6 @@ def head_eyes(heads: dict[str, np.ndarray]) -> Eyes:
     return Eyes(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
-def load_heads(held_out: bool) -> dict[str, np.ndarray] | None:
-    """Cached synthetic heads (heads*.npz in the cache folder): every tenth held out; None when there are
-    none."""
-    files = sorted(data.cache_folder().glob("heads*.npz"))
-    if not files:
-        return None
-    parts = []
-    for file in files:
-        with np.load(file) as store:
-            keys = ("images", "points", "pupils", "pupils_visible", "eye_open", "pose")
-            pick = (np.arange(len(store["points"])) % 10 == 0) == held_out
-            parts.append({key: store[key][pick] for key in keys})
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-
-
 # --- Batches --------------------------------------------------------------------------------------
 
 
@@ -437,6 +422,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes that make the pictures")
     parser.add_argument("--evaluate", action="store_true", help="only evaluate what is there")
     parser.add_argument("--output", type=Path, default=data.repository() / "models")
     arguments = parser.parse_args()
@@ -446,16 +432,18 @@ def main() -> None:
     example = torch.zeros(2, 3, SIDE, SIDE)
     if not arguments.evaluate:
         eyes = image_eyes(held_out=False)
-        heads = load_heads(held_out=False)
+        heads = scenes.load_heads(held_out=False)
         if heads is not None:
             eyes = eyes.joined(head_eyes(heads))
         print(f"{len(eyes)} eyes")
-        network, _ = runner.train(GazeNet(), batches(eyes, arguments.batch), loss, arguments.steps, arguments.rate,
-                                  data.cache_folder() / "gaze.pt")  # fmt: skip
+        make, checkpoint = batches(eyes, arguments.batch), data.cache_folder() / "gaze.pt"
+        network, _ = runner.train(
+            GazeNet(), make, loss, arguments.steps, arguments.rate, checkpoint, workers=arguments.workers
+        )
         runner.export(Exported(network), path, example, ["input"], ["output", "blink"])
     reference = data.reference_folder() / "reference" / "models" / NAME
     sets = {"pictures": image_eyes(held_out=True)}
-    heads = load_heads(held_out=True)
+    heads = scenes.load_heads(held_out=True)
     if heads is not None:
         sets["heads"] = head_eyes(heads)
     for model in (path, reference):

@@ -187,14 +187,15 @@ def batches(composer: scenes.Composer, parts: scenes.Composer, size: int):
     """A function that makes a batch: three in four of `size` small pictures, else fewer large ones as
     pixels allow."""
     prior = {c.size: priors(c.size) for c in (composer, parts)}
+    whole, small = scenes.Replay(composer, keep=400), scenes.Replay(parts, keep=1600)
 
     def batch(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        source = parts if rng.random() < 0.75 else composer
-        count = max(1, size * parts.size**2 // source.size**2)
-        made = [source.compose(rng) for _ in range(count)]
+        source = small if rng.random() < 0.75 else whole
+        side = source.composer.size
+        made = source(rng, max(1, size * parts.size**2 // side**2))
         return (
             np.stack([prepare(scene.image) for scene in made]),
-            np.stack([targets(scene.points, prior[source.size], source.size) for scene in made]),
+            np.stack([targets(scene.points, prior[side], side) for scene in made]),
         )
 
     return batch
@@ -256,6 +257,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=12, help="pictures of half the size in a batch")
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes that make the pictures")
     parser.add_argument("--evaluate", action="store_true", help="only evaluate what is there")
     parser.add_argument("--output", type=Path, default=data.repository() / "models")
     arguments = parser.parse_args()
@@ -263,19 +265,20 @@ def main() -> None:
     cv2.setNumThreads(1)
     path = arguments.output / NAME
     if not arguments.evaluate:
-        faces = detector.face_source(held_out=False)
+        faces = detector.training_source()
         network = RetinaNet()
         encoder = data.cache_folder() / "detector.pt"
         if encoder.exists():
             network.start_from(torch.load(encoder, map_location="cpu")["average"])
         make = batches(scenes.Composer(faces, SIZE), scenes.Composer(faces, SIZE // 2), arguments.batch)
+        checkpoint = data.cache_folder() / "retinaface.pt"
         network, _ = runner.train(
-            network, make, loss, arguments.steps, arguments.rate, data.cache_folder() / "retinaface.pt"
+            network, make, loss, arguments.steps, arguments.rate, checkpoint, workers=arguments.workers
         )
         example = torch.zeros(1, 3, SIZE, SIZE)
         runner.export(Exported(network), path, example, ["input0"], ["boxes", "scores", "landmarks"], False)
         write_priors(arguments.output / PRIORS)
-    held_out = scenes.Composer(detector.face_source(held_out=True), SIZE)
+    held_out = scenes.Composer(detector.image_source(held_out=True), SIZE)
     evaluate(path, held_out)
     reference = data.reference_folder() / "reference" / "models" / NAME
     if reference.exists():

@@ -15,6 +15,7 @@ import onnx
 import onnxruntime as ort
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from training.networks import convolution
@@ -48,6 +49,18 @@ class Residual(nn.Module):
         return torch.relu(x + self.body(x)) if self.skip else self.body(x)
 
 
+class Batches(Dataset):
+    """A training step's batch, by the step's number; its generator is seeded by it."""
+
+    def __init__(self, batch: Callable[[np.random.Generator], Sequence[np.ndarray]], seed: int):
+        self.batch = batch
+        self.seed = seed
+
+    def __getitem__(self, step: int) -> list[Tensor]:
+        arrays = self.batch(np.random.default_rng((self.seed, step)))
+        return [torch.from_numpy(np.ascontiguousarray(array)) for array in arrays]
+
+
 def train(
     network: nn.Module,
     batch: Callable[[np.random.Generator], Sequence[np.ndarray]],
@@ -59,12 +72,13 @@ def train(
     save_minutes: float = 3.0,
     decay: float = 0.998,
     half: bool = True,
+    workers: int = 0,
 ) -> tuple[nn.Module, list[float]]:
     """Train with AdamW and a cosine schedule; gives the network with averaged weights, and each step's loss.
 
     batch(rng) gives a batch's arrays, loss(network, *tensors) its named terms, which are added. The generator is
-    seeded by step, so that a run stopped and resumed from its checkpoint sees the pictures it would have
-    seen. half: convolutions in bfloat16, twice as fast where the processor knows it.
+    seeded by step, so that a resumed run goes on with new pictures. half: convolutions in bfloat16, twice as
+    fast where the processor knows it. workers: processes that make batches ahead.
     """
     torch.manual_seed(seed)
     where = device()
@@ -95,13 +109,16 @@ def train(
     smooth: dict[str, float] = {}
     saved = time.monotonic()
     warm = min(200, steps // 10 + 1)
-    bar = tqdm(range(first, steps), initial=first, total=steps, mininterval=10, dynamic_ncols=True)
-    for step in bar:
+    loader = DataLoader(
+        Batches(batch, seed), None, sampler=range(first, steps), num_workers=workers,
+        multiprocessing_context="fork" if workers else None, prefetch_factor=4 if workers else None,
+    )  # fmt: skip
+    bar = tqdm(loader, initial=first, total=steps, mininterval=10, dynamic_ncols=True)
+    for step, tensors in enumerate(bar, first):
         share = min(1.0, (step + 1) / warm) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
         for group in optimiser.param_groups:
             group["lr"] = rate * max(share, 0.005)
-        arrays = batch(np.random.default_rng((seed, step)))
-        tensors = [torch.from_numpy(np.ascontiguousarray(a)).to(where) for a in arrays]
+        tensors = [tensor.to(where) for tensor in tensors]
         network.train()
         with torch.autocast(where.type, torch.bfloat16, enabled=half):
             terms = loss(network, *tensors)

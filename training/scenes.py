@@ -16,6 +16,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from training import data
+
 ASPECTS = (16 / 9, 4 / 3, 1.0, 9 / 16, 3 / 4, 2.0)  # a frame's width / height
 ASPECT_SHARE = (0.45, 0.25, 0.12, 0.08, 0.05, 0.05)
 SMALLEST, LARGEST = (
@@ -50,6 +52,9 @@ class Scene:
         return np.concatenate([self.points.min(1), self.points.max(1)], 1).astype(np.float32)
 
 
+FaceSource = Callable[[np.random.Generator], Cutout]
+
+
 class FaceImages:
     """Cutouts from image files, read when asked for. samples: (path, points [66, 2]) pairs."""
 
@@ -62,6 +67,37 @@ class FaceImages:
             image = cv2.imread(os.fspath(path), cv2.IMREAD_COLOR)
             if image is not None:
                 return Cutout(image, np.asarray(points, np.float32))
+
+
+class Heads:
+    """Cutouts from synthetic heads, as `load_heads` gives them."""
+
+    def __init__(self, heads: dict[str, np.ndarray]):
+        self.images, self.points = heads["images"], heads["points"][..., ::-1]  # row, column there
+
+    def __call__(self, rng: np.random.Generator) -> Cutout:
+        index = rng.integers(len(self.images))
+        return Cutout(self.images[index], self.points[index].astype(np.float32))
+
+
+def mixture(often: FaceSource, seldom: FaceSource, share: float) -> FaceSource:
+    """Faces of two sources, that share of them from the second."""
+    return lambda rng: (seldom if rng.random() < share else often)(rng)
+
+
+def load_heads(held_out: bool) -> dict[str, np.ndarray] | None:
+    """Cached synthetic heads (heads*.npz in the cache folder): every tenth held out; None when there are
+    none."""
+    files = sorted(data.cache_folder().glob("heads*.npz"))
+    if not files:
+        return None
+    parts = []
+    for file in files:
+        with np.load(file) as store:
+            keys = ("images", "points", "pupils", "pupils_visible", "eye_open", "pose")
+            pick = (np.arange(len(store["points"])) % 10 == 0) == held_out
+            parts.append({key: store[key][pick] for key in keys})
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
 # --- Backgrounds and things that are no faces -----------------------------------------------------
@@ -354,9 +390,10 @@ class Composer:
     """Makes scenes. face: gives a cutout for a generator; size: side of the square; pictures: faceless
     images."""
 
-    def __init__(self, face: Callable[[np.random.Generator], Cutout], size: int, pictures: Sequence[np.ndarray] = ()):
+    def __init__(self, face: FaceSource, size: int, pictures: Sequence[np.ndarray] = (), smallest: float = SMALLEST):
         self.face = face
         self.size = size
+        self.smallest = smallest
         self.pictures = pictures
 
     def background(self, rng: np.random.Generator) -> np.ndarray:
@@ -415,7 +452,7 @@ class Composer:
         canvas = self.background(rng)
         self._clutter(rng, canvas, aspect)
         in_a_row = count > 1 and rng.random() < 0.5
-        row_height = np.exp(rng.uniform(np.log(SMALLEST), np.log(min(LARGEST, 1.25 * aspect / max(count, 1)))))
+        row_height = np.exp(rng.uniform(np.log(self.smallest), np.log(min(LARGEST, 1.25 * aspect / max(count, 1)))))
         placed: list[np.ndarray] = []
         for index in range(count):
             cutout = self.face(rng)
@@ -425,7 +462,7 @@ class Composer:
                 elif in_a_row:
                     h = row_height * rng.uniform(0.85, 1.15)
                 else:
-                    h = np.exp(rng.uniform(np.log(SMALLEST), np.log(min(LARGEST, 1.3 * aspect / count**0.5))))
+                    h = np.exp(rng.uniform(np.log(self.smallest), np.log(min(LARGEST, 1.3 * aspect / count**0.5))))
                 turn = (
                     np.radians(rng.uniform(-48, 48) if rng.random() < 0.6 else rng.normal(0, 8))
                     if roll is None
@@ -538,6 +575,38 @@ class Composer:
                     -1,
                 )
             paste(canvas, image, soften(alpha, rng.uniform(0.3, border)), matrix)
+
+
+class Replay:
+    """Scenes for batches: each composed once and then shown several times, mirrored and spoilt anew.
+
+    Composing costs more than a step of training does. share: how many of a batch are new; keep: how many are kept.
+    """
+
+    def __init__(self, composer: Composer, share: float = 0.25, keep: int = 3000):
+        self.composer = composer
+        self.share = share
+        self.keep = keep
+        self.kept: list[Scene] = []
+
+    def __call__(self, rng: np.random.Generator, count: int) -> list[Scene]:
+        """That many scenes."""
+        new = count if len(self.kept) < 8 * count else max(1, round(self.share * count))
+        made = [self.composer.compose(rng, spoil=False) for _ in range(new)]
+        shown = made + [self.kept[i] for i in rng.integers(0, max(1, len(self.kept)), count - new)]
+        for scene in made:
+            if len(self.kept) < self.keep:
+                self.kept.append(scene)
+            else:
+                self.kept[rng.integers(self.keep)] = scene
+        return [self._show(rng, scene) for scene in shown]
+
+    def _show(self, rng: np.random.Generator, scene: Scene) -> Scene:
+        image, points = scene.image, scene.points
+        if rng.random() < 0.5:
+            image = np.ascontiguousarray(image[:, ::-1])
+            points = data.mirror_points(points, image.shape[1])
+        return Scene(spoil_picture(rng, image), points)
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> bool:
