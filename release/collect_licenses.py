@@ -88,10 +88,11 @@ def license_text(source: Distribution) -> str:
     """
     name, version = source.metadata["Name"], source.version
     texts = _texts(source)
-    if not texts and _APACHE.search(source.metadata.get("License", "")):
+    stated = next((source.metadata[field] for field in ("License-Expression", "License") if field in source.metadata), "")
+    if not texts and _APACHE.search(stated):
         # Named, but not carried along; the words of this licence are the same everywhere.
         apache = next(text for text, file in _texts(installed("packaging")).items() if file.endswith("LICENSE.APACHE"))
-        texts = {apache: f"{source.metadata['License']}, as the metadata of {name} says"}
+        texts = {apache: f"{stated}, as the metadata of {name} says"}
     if not texts and name.startswith("pyobjc-"):
         # One project in many packages, some without the text that the others have.
         beside = distributions(name="pyobjc-framework-Cocoa", path=[str(source.locate_file(""))])
