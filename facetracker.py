@@ -32,35 +32,42 @@ TRACEBACK = "FACETRACKER_TRACEBACK"  # set in the environment, it shows where an
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the program with these arguments (`sys.argv` when None) and returns its exit code."""
     options = parse(arguments)
-    limit_threads(options.max_threads)
+    with Interrupts() as interrupts:
+        limit_threads(options.max_threads)
+        from output.console import warn
+
+        try:
+            return dispatch(options, interrupts)
+        except OSError as error:
+            if os.environ.get(TRACEBACK):
+                raise
+            warn(f"{error.filename}: {error.strerror}." if error.filename else str(error))
+        except Exception as error:
+            if os.environ.get(TRACEBACK):
+                raise
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            warn(f"The tracker ends because of an error of its own ({reason}); {TRACEBACK}=1 shows where.")
+    return 1
+
+
+def dispatch(options: Options, interrupts: Interrupts) -> int:
+    """Does what the options ask for and returns the exit code."""
     from output.console import warn
 
-    try:
-        with Interrupts() as interrupts:
-            for sentence in warnings(options):
-                warn(sentence)
-            if options.priority is not None:
-                try:
-                    set_priority(options.priority)
-                except OSError as error:
-                    warn(f"The system refuses --priority {options.priority}: {error.strerror}.")
-            if options.list_dcaps is not None:
-                return list_capabilities(options.list_dcaps)
-            if options.list_cameras:
-                return list_cameras(names_only=options.list_cameras > 1)
-            if options.benchmark:
-                return benchmark(options, interrupts)
-            return run(options, interrupts)
-    except OSError as error:
-        if os.environ.get(TRACEBACK):
-            raise
-        warn(f"{error.filename}: {error.strerror}." if error.filename else str(error))
-    except Exception as error:
-        if os.environ.get(TRACEBACK):
-            raise
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        warn(f"The tracker ends because of an error of its own ({reason}); {TRACEBACK}=1 shows where.")
-    return 1
+    for sentence in warnings(options):
+        warn(sentence)
+    if options.priority is not None:
+        try:
+            set_priority(options.priority)
+        except OSError as error:
+            warn(f"The system refuses --priority {options.priority}: {error.strerror}.")
+    if options.list_dcaps is not None:
+        return list_capabilities(options.list_dcaps)
+    if options.list_cameras:
+        return list_cameras(names_only=options.list_cameras > 1)
+    if options.benchmark:
+        return benchmark(options, interrupts)
+    return run(options, interrupts)
 
 
 def limit_threads(limit: int) -> None:

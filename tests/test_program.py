@@ -332,14 +332,19 @@ def test_interrupted(number: signal.Signals, short_clip: Path, receiver: Receive
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals between processes")
-def test_interrupted_while_it_waits_for_a_frame() -> None:
-    waiting = subprocess.Popen(
-        command("--raw-rgb", 1), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    time.sleep(4)  # no frame, and so no sign, will come
-    waiting.send_signal(signal.SIGINT)
-    out, err = waiting.communicate(timeout=30)
-    assert (waiting.returncode, out, err) == (0, b"Quitting\n", b"")
+def test_interrupted_while_it_waits_for_a_frame(carphone_frames: list[np.ndarray], receiver: Receiver) -> None:
+    raw = command("--raw-rgb", 1, "-W", 176, "-H", 144, "--port", receiver.port)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(raw, **pipes) as process:
+        process.stdin.write(carphone_frames[0][:, :, ::-1].tobytes())
+        process.stdin.flush()
+        receiver.wait_for(1)
+        time.sleep(0.5)  # now it waits for the second
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        assert process.stderr.read() == b""
+        lines = process.stdout.read().decode().splitlines()
+    assert lines[2] == "Quitting" and lines[-1] == "Frames: 1"
 
 
 # --- Bad input --------------------------------------------------------------------------------------------
