@@ -88,7 +88,8 @@ def license_text(source: Distribution) -> str:
     """
     name, version = source.metadata["Name"], source.version
     texts = _texts(source)
-    stated = next((source.metadata[field] for field in ("License-Expression", "License") if field in source.metadata), "")
+    fields = [field for field in ("License-Expression", "License") if field in source.metadata]
+    stated = source.metadata[fields[0]] if fields else ""
     if not texts and _APACHE.search(stated):
         # Named, but not carried along; the words of this licence are the same everywhere.
         apache = next(text for text, file in _texts(installed("packaging")).items() if file.endswith("LICENSE.APACHE"))
