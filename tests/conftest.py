@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +87,29 @@ def two_faces_frames(astronaut: Path, grace_hopper: Path) -> list[np.ndarray]:
     """12 frames of 640 x 360 with two real faces side by side that drift slowly apart."""
     left, right = cv2.imread(str(astronaut))[0:360, 60:380], cv2.imread(str(grace_hopper))[0:360, 100:420]
     return [np.hstack((np.roll(left, -step, axis=1), np.roll(right, step, axis=1))) for step in range(12)]
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str]:
+    """A virtual X display with a window manager: without one, Qt 5 may wait for ever before it paints."""
+    for program in ("Xvfb", "openbox", "xdotool"):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed")
+    reading, writing = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset"]
+    server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        number = pipe.readline().strip()
+    if not number:
+        server.kill()
+        pytest.skip("Xvfb does not start here")
+    environment = {**os.environ, "DISPLAY": f":{number}"}
+    manager = subprocess.Popen(["openbox"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    yield f":{number}"
+    for process in (manager, server):
+        process.terminate()
+        process.wait()
 
 
 @pytest.fixture

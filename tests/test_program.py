@@ -261,23 +261,6 @@ def test_video_shows_the_points(recorded: Recorded, carphone_frames: list[np.nda
         assert difference.max() == 0
 
 
-@pytest.fixture(scope="module")
-def display(tmp_path_factory: pytest.TempPathFactory):
-    """A virtual X display with xdotool to press keys."""
-    for tool in ("Xvfb", "xdotool"):
-        if not shutil.which(tool):
-            pytest.skip(f"{tool} is not installed")
-    read_end, write_end = os.pipe()
-    screen = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "800x600x24", "-nolisten", "tcp"]
-    server = subprocess.Popen(screen, pass_fds=[write_end], stderr=subprocess.DEVNULL)
-    os.close(write_end)
-    with os.fdopen(read_end) as pipe:
-        number = pipe.readline().strip()
-    yield f":{number}"
-    server.terminate()
-    server.wait()
-
-
 def xdotool(display: str, *arguments: str) -> str:
     return subprocess.run(
         ["xdotool", *arguments], env={**os.environ, "DISPLAY": display}, capture_output=True, text=True, check=True

@@ -150,29 +150,6 @@ def test_the_window_of_the_head_behind_the_camera():
 # --- the window -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def display(tmp_path_factory):
-    """A virtual X display with a window manager: without one, Qt 5 may wait for ever before it paints."""
-    for program in ("Xvfb", "openbox", "xdotool"):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed")
-    reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset"]
-    server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
-    os.close(writing)
-    with os.fdopen(reading) as pipe:
-        number = pipe.readline().strip()
-    if not number:
-        server.kill()
-        pytest.skip("Xvfb does not start here")
-    environment = {**os.environ, "DISPLAY": f":{number}"}
-    manager = subprocess.Popen(["openbox"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    yield f":{number}"
-    for process in (manager, server):
-        process.terminate()
-        process.wait()
-
-
 SHOW = """
 import sys, time
 import numpy as np
