@@ -78,7 +78,7 @@ class Options:
         "-W",
         default=640,
         group=INPUT,
-        type=number(int, 1, 65535),
+        type=number(int, 1, 16384),
         metavar="PIXELS",
         help="width of the camera picture or raw RGB frame",
     )
@@ -86,7 +86,7 @@ class Options:
         "-H",
         default=360,
         group=INPUT,
-        type=number(int, 1, 65535),
+        type=number(int, 1, 16384),
         metavar="PIXELS",
         help="height of the camera picture or raw RGB frame",
     )

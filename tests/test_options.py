@@ -97,7 +97,7 @@ def test_right_values(arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["-W", "0"], ["-W", "-5"], ["-H", "0"], ["-W", "70000"], ["-p", "0"], ["-p", "65536"], ["-p", "-1"],
+        ["-W", "0"], ["-W", "-5"], ["-H", "0"], ["-W", "16385"], ["-p", "0"], ["-p", "65536"], ["-p", "-1"],
         ["-p", "1e3"], ["--faces", "0"], ["--model", "5"], ["--model", "-4"], ["--video-scale", "0"],
         ["--video-scale", "5"], ["--priority", "6"], ["--priority", "-1"], ["-t", "1.5"], ["-t", "nan"],
         ["-d", "-0.1"], ["--video-fps", "0"], ["--video-fps", "inf"], ["-F", "-1"], ["-m", "0"], ["-D", "-2"],
