@@ -51,7 +51,7 @@ class GazeModel:
         pupils = np.zeros((2, 3))
         if not np.isfinite(corners).all() or (np.abs(corners[:, 1] - corners[:, 0]).max(axis=1) < 1e-3).any():
             return pupils
-        to_frame = [self.crop_to_frame(*pair, mirrored=eye == 1) for eye, pair in enumerate(corners)]
+        to_frame = [self.crop_to_frame(first, second, mirrored=eye == 1) for eye, (first, second) in enumerate(corners)]
         maps = self.infer(self.prepare(frame, to_frame))
         for eye, transform in enumerate(to_frame):
             x, y, confidence = decode_maps(maps[eye], self.SIDE / self.MAP_SIDE, self.SIDE / self.LOGIT_FACTOR)[0]

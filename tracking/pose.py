@@ -233,8 +233,7 @@ def quaternion(matrix: np.ndarray) -> np.ndarray:
         q = (m[1, 0] + m[0, 1], 1 + 2 * m[1, 1] - trace, m[2, 1] + m[1, 2], m[0, 2] - m[2, 0])
     else:
         q = (m[0, 2] + m[2, 0], m[2, 1] + m[1, 2], 1 + 2 * m[2, 2] - trace, m[1, 0] - m[0, 1])
-    q = np.array(q)
-    return q / np.linalg.norm(q)
+    return np.array(q) / np.linalg.norm(q)
 
 
 def euler(matrix: np.ndarray) -> np.ndarray:
