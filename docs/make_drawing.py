@@ -21,11 +21,10 @@ LENGTH = 0.55
 
 def arrow(axes: Axes, start: np.ndarray, end: np.ndarray, colour: str, text: str) -> None:
     """An arrow with its name at the tip."""
-    axes.annotate(
-        "", end, start, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2.5, "shrinkA": 0, "shrinkB": 0}
-    )
+    ends = (float(end[0]), float(end[1])), (float(start[0]), float(start[1]))
+    axes.annotate("", *ends, arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2.5, "shrinkA": 0, "shrinkB": 0})
     tip = end + 0.13 * (end - start)
-    axes.text(*tip, text, color=colour, ha="center", va="center", weight="bold")
+    axes.text(tip[0], tip[1], text, color=colour, ha="center", va="center", weight="bold")
 
 
 def main() -> None:
@@ -42,6 +41,8 @@ def main() -> None:
     image.imshow(frame)
     image.scatter(points[:, 1], points[:, 0], s=7, color="#50dc28", edgecolors="black", linewidths=0.4)
     pose = solve(REFERENCE_SHAPE, points, width, height)
+    if pose is None:
+        raise SystemExit("The pose of the sample could not be solved.")
     tips = np.concatenate([REFERENCE_SHAPE[30:31], np.diag([1, -1, -1]) * LENGTH])
     seen = project(tips, pose.rotation, pose.translation, width, height)[:, ::-1]
     for end, colour, name in zip(seen[1:], (RED, GREEN, BLUE), "xyz", strict=True):

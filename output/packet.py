@@ -29,11 +29,7 @@ RECORD = np.dtype(
         ("features", "<f4", len(FEATURE_NAMES)),  # in the order of FEATURE_NAMES
     ]
 )
-# The bytes before and behind the one-byte field, all float32.
-_FLOATS = (
-    slice(RECORD.fields["width"][1], RECORD.fields["success"][1]),
-    slice(RECORD.fields["pnp_error"][1], None),
-)
+_FLOATS = (slice(12, 28), slice(29, None))  # the bytes before and behind `success`, all float32
 _FLIP_YZ = np.array([1.0, -1.0, -1.0])
 
 

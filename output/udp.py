@@ -58,7 +58,7 @@ class _Destination:
         self._family = family
         self._address = address
         self._socket: socket.socket | None = None
-        self._reported: set[int] = set()
+        self._reported: set[int | None] = set()  # error numbers
         self._quiet = 0
 
     def send(self, datagram: bytes) -> None:
