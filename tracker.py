@@ -121,7 +121,7 @@ class Tracker:
         self._detectors = [found for found in (detector, retinaface) if found is not None]
         self._scan = None
         if use_retinaface and retinaface is not None and max_faces > 1:
-            self._scan = BackgroundScan(retinaface.detect, _log.warning)
+            self._scan = BackgroundScan(retinaface.detect, retinaface.cancel, _log.warning)
             self._end_scan = weakref.finalize(self, self._scan.close)
 
         level = min(feature_level, 1) if model_type == -1 else feature_level
@@ -151,7 +151,7 @@ class Tracker:
         self.close()
 
     def close(self) -> None:
-        """End the tracker's threads, without waiting for a scan that still runs."""
+        """End the tracker's threads; a scan that still runs is broken off."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
         if self._scan is not None:
@@ -214,7 +214,7 @@ class Tracker:
 
     def _candidates(self, frame: np.ndarray, additional_faces: Sequence[Box]) -> list[Box]:
         """Boxes to be tried: held ones first, then the caller's, then the detectors', which run only when needed."""
-        candidates = [*self._boxes, *(tuple(box) for box in additional_faces)]
+        candidates = [*self._boxes, *additional_faces]
         arrived = self._scan.results() if self._scan is not None else []  # also when not needed: they grow stale
         self._frames_since_scan += 1
         if self._held == 0:

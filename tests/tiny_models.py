@@ -1,4 +1,4 @@
-"""Models whose outputs are constants, written byte by byte: for contracts, faults and values that no trained model gives.
+"""Models whose outputs are constants, written byte by byte: for contracts and values that no trained model has.
 
 An ONNX file is a protocol buffer; what is written here are the few fields of onnx.proto that such a model needs.
 """

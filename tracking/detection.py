@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 
 from .crops import normalize_into
 from .faces import Box, iou
@@ -64,7 +65,7 @@ class FaceDetector:
         order = np.argsort(-scores[rows, columns], kind="stable")[: self.max_faces]
         rows, columns = rows[order], columns[order]
         cell = self.SIDE / self.MAP_SIDE
-        radius = output[1, rows, columns] * (self.SIDE / 2)
+        radius = output[1, rows, columns].astype(np.float64) * (self.SIDE / 2)
         x_scale, y_scale = width / self.SIDE, height / self.SIDE
         return [
             (
@@ -112,6 +113,7 @@ class RetinaFaceDetector:
         )
         self._input = self._session.get_inputs()[0].name
         self._outputs = [tensor.name for tensor in self._session.get_outputs()[:2]]
+        self._run_options = onnxruntime.RunOptions()
         self._priors = _read_priors(priors_path, self.PRIORS)
         self.max_faces = max_faces
 
@@ -125,8 +127,12 @@ class RetinaFaceDetector:
 
     def infer(self, tensor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return box offsets (16800, 4) and scores of background and face (16800, 2)."""
-        boxes, scores = self._session.run(self._outputs, {self._input: tensor})
+        boxes, scores = self._session.run(self._outputs, {self._input: tensor}, self._run_options)
         return boxes[0], scores[0]
+
+    def cancel(self) -> None:
+        """Break off what runs in other threads, with an exception there; nothing can be run afterwards."""
+        self._run_options.terminate = True
 
     def decode(self, boxes: np.ndarray, scores: np.ndarray, width: int, height: int) -> list[Box]:
         """Read boxes off the priors, for a frame of width x height pixels, best first."""
@@ -164,15 +170,23 @@ def _read_priors(path: Path, count: int) -> np.ndarray:
 class BackgroundScan:
     """Runs a detector in a thread of its own, so that it never holds up a frame.
 
-    The thread is a daemon: it dies with the program, even in the middle of a run.
-
     Args:
         detect: from a frame to boxes.
+        cancel: breaks off a `detect` that runs.
         report: called with a sentence when `detect` fails, once for each type of exception.
     """
 
-    def __init__(self, detect: Callable[[np.ndarray], list[Box]], report: Callable[[str], None]) -> None:
+    #: How long closing waits for the thread, seconds.
+    PATIENCE = 1.0
+
+    def __init__(
+        self,
+        detect: Callable[[np.ndarray], list[Box]],
+        cancel: Callable[[], None],
+        report: Callable[[str], None],
+    ) -> None:
         self._detect = detect
+        self._cancel = cancel
         self._report = report
         self._reported: set[type[Exception]] = set()
         self._frames: queue.Queue[np.ndarray | None] = queue.Queue(maxsize=1)
@@ -183,8 +197,8 @@ class BackgroundScan:
         self._thread.start()
 
     def start(self, frame: np.ndarray) -> None:
-        """Look for faces in a copy of a frame, unless a scan is still running."""
-        if not self._busy.is_set():
+        """Look for faces in a copy of a frame, unless a scan is still running or all is closed."""
+        if not self._busy.is_set() and not self._closing.is_set():
             self._busy.set()
             self._frames.put(frame.copy())
 
@@ -198,17 +212,24 @@ class BackgroundScan:
                 return found
 
     def close(self) -> None:
-        """Let the thread end after what it is doing; does not wait for it."""
+        """End the thread; a scan that runs is broken off.
+
+        Waits for that, since a thread that is inside of onnxruntime or OpenCV while the interpreter ends takes the
+        whole program down. But not for long: the thread is a daemon, and one that hangs must not delay an exit.
+        """
         self._closing.set()
+        self._cancel()
         with contextlib.suppress(queue.Full):  # a frame that still waits wakes the thread just as well
             self._frames.put_nowait(None)
+        if threading.current_thread() is not self._thread:  # a garbage collector may call from anywhere
+            self._thread.join(self.PATIENCE)
 
     def _run(self) -> None:
         while (frame := self._frames.get()) is not None and not self._closing.is_set():
             try:
                 self._boxes.put(self._detect(frame))
             except Exception as error:  # whatever it is, it must not end the scan in silence
-                if type(error) not in self._reported:
+                if type(error) not in self._reported and not self._closing.is_set():
                     self._reported.add(type(error))
                     self._report(f"The background scan failed ({type(error).__name__}: {error}).")
             finally:
