@@ -9,6 +9,8 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from options import Options, build_parser
@@ -172,6 +174,16 @@ def test_quoted_messages_are_those_of_the_program() -> None:
     for message in messages:
         for part in message.split("…"):
             assert part.strip() in program, message
+
+
+def test_the_picture_can_be_drawn_again(tmp_path: Path) -> None:
+    drawn = run("-m", "release.pictures", "--output", str(tmp_path / "tracking.png"))
+    assert drawn.returncode == 0, drawn.stderr
+    picture = cv2.imread(str(tmp_path / "tracking.png"))
+    shown = cv2.imread(str(ROOT / "docs" / "pictures" / "tracking.png"))
+    assert picture.shape == shown.shape
+    # Another landmark model moves the points; the person and the place stay.
+    assert np.median(cv2.absdiff(picture, shown)) <= 2
 
 
 def test_the_versions_of_python_are_the_same_everywhere() -> None:
