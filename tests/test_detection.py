@@ -121,7 +121,7 @@ def test_a_threshold_of_zero_still_asks_for_maxima(light, monkeypatch):
 
 
 @pytest.mark.filterwarnings("error")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(arrays.arrays(np.float32, (2, 56, 56), elements=wild, fill=wild), st.booleans())
 def test_any_maps_give_finite_boxes(light, output, is_pooled):
     for x, y, width, height in light.decode(output, pooled(output) if is_pooled else output, 640, 360):
@@ -466,7 +466,7 @@ print("end", flush=True)
 
 
 @pytest.mark.parametrize("close", ["left open", "closed"])
-@pytest.mark.parametrize("pause", [0, 0.005, 0.02, 0.05])
+@pytest.mark.parametrize("pause", [0.005, 0.05])
 def test_exit_in_the_middle_of_a_real_scan(root, reference, pause, close):
     """A thread that is inside onnxruntime while the interpreter ends would take the program down with an abort."""
     command = [sys.executable, "-c", EXIT, str(reference / "reference" / "models"), str(pause), close]
