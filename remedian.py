@@ -6,7 +6,10 @@ Journal of the American Statistical Association 85 (1990), 97-104.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
+from itertools import accumulate
+from math import ceil
 from statistics import median
 
 
@@ -26,44 +29,52 @@ class remedian:  # noqa: N801 - the name is part of the interface that other pro
         if k < 2:
             raise ValueError(f"A remedian needs buffers of at least 2 values, not {k}.")
         self.k = k
-        self._buffers: list[list[float]] = [[]]
-        self._median: float | None = None
+        self._buffers: list[list[float]] = [[]]  # the first one sorted
+        self._higher: list[float] = []  # the values of the other buffers, sorted, and ...
+        self._weight_up_to: list[int] = []  # ... for each of them, how much it and those before it count
         for value in inits:
             self + value
 
     def __add__(self, x: float) -> None:
         """Add a value (in place)."""
-        self._median = None
-        for level in range(len(self._buffers)):
-            buffer = self._buffers[level]
-            buffer.append(x)
-            if len(buffer) < self.k:
-                return
+        buffer = self._buffers[0]
+        insort(buffer, x)
+        if len(buffer) == self.k:
             x = median(buffer)
             buffer.clear()
-        self._buffers.append([x])
+            self._add_higher(x)
+
+    def _add_higher(self, x: float) -> None:
+        """Add the median of the first buffer to the next one."""
+        for buffer in self._buffers[1:]:
+            buffer.append(x)
+            if len(buffer) < self.k:
+                break
+            x = median(buffer)
+            buffer.clear()
+        else:
+            self._buffers.append([x])
+        weighted = sorted((v, self.k**level) for level, buffer in enumerate(self._buffers) if level for v in buffer)
+        self._higher = [value for value, _ in weighted]
+        self._weight_up_to = list(accumulate(weight for _, weight in weighted))
 
     def median(self) -> float:
         """Return the median of the values so far: that of all buffers, a value in buffer i counting k**i times.
 
         Raises ValueError when there is no value yet.
         """
-        if self._median is None:
-            self._median = self._weighted_median()
-        return self._median
-
-    def _weighted_median(self) -> float:
-        if len(self._buffers) == 1:
-            if not self._buffers[0]:
+        ones, higher, weight_up_to = self._buffers[0], self._higher, self._weight_up_to
+        if not higher:
+            if not ones:
                 raise ValueError("There is no median of no values.")
-            return median(self._buffers[0])
-        weighted = sorted(
-            (value, self.k**level) for level, buffer in enumerate(self._buffers) for value in buffer
+            middle = len(ones) // 2
+            return ones[middle] if len(ones) % 2 else (ones[middle - 1] + ones[middle]) / 2
+        # The first value at which those up to it weigh half: it is the first such one of the higher buffers, or one of
+        # the first buffer that makes up what is missing before that.
+        half = (len(ones) + weight_up_to[-1]) / 2
+        place = bisect_left(
+            range(len(higher)), half, key=lambda i: weight_up_to[i] + bisect_right(ones, higher[i])
         )
-        half = sum(weight for _, weight in weighted) / 2
-        seen = 0
-        for value, weight in weighted:
-            seen += weight
-            if seen >= half:
-                return value
-        raise AssertionError("unreachable: the weights add up to more than half of themselves")
+        missing = ceil(half - (weight_up_to[place - 1] if place else 0))
+        found = ones[missing - 1 : missing] + higher[place : place + 1]
+        return min(found)

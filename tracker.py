@@ -241,7 +241,9 @@ class Tracker:
 
         def find(crop: Crop) -> Detection:
             confidence, landmarks = model.decode(model.infer(crop), crop)
-            return Detection(confidence, np.vstack([landmarks, np.zeros((2, 3))]), crop.held)
+            lms = np.zeros((68, 3))  # the pupils come later
+            lms[:66] = landmarks
+            return Detection(confidence, lms, crop.held)
 
         return [found for found in self._map(find, crops, self._pool) if found.conf > self.threshold]
 

@@ -15,14 +15,14 @@ _SHIFT = (-MEAN / STD).astype(np.float32)
 
 def normalize_into(image: np.ndarray, tensor: np.ndarray) -> None:
     """Write a BGR uint8 picture (h, w, 3) into a float32 tensor (3, h, w) as normalised R, G, B."""
-    for channel, plane in enumerate(reversed(cv2.split(image))):
-        np.multiply(plane, _SCALE[channel], out=tensor[channel])
-        tensor[channel] += _SHIFT[channel]
+    for plane, normalized, scale, shift in zip(reversed(cv2.split(image)), tensor, _SCALE, _SHIFT, strict=True):
+        np.multiply(plane, scale, out=normalized)
+        np.add(normalized, shift, out=normalized)
 
 
 def logit(p: np.ndarray) -> np.ndarray:
     """ln(p / (1 - p)), of p clipped to [1e-7, 1 - 1e-7]."""
-    p = np.clip(p, 1e-7, 1 - 1e-7)
+    p = np.minimum(np.maximum(p, 1e-7), 1 - 1e-7)
     return np.log(p / (1 - p))
 
 
@@ -41,10 +41,11 @@ def decode_maps(maps: np.ndarray, cell: float, offset_scale: float) -> np.ndarra
     side = maps.shape[-1]
     planes = maps.reshape(3, -1, side * side)
     best = planes[0].argmax(axis=1)
-    confidence, first, second = planes[:, np.arange(len(best)), best]
+    values = planes[:, np.arange(len(best)), best]
     points = np.empty((len(best), 3), dtype=np.float64)
-    points[:, 0] = best // side * cell + offset_scale * logit(first)
-    points[:, 1] = best % side * cell + offset_scale * logit(second)
-    points[:, 2] = confidence
-    points[~np.isfinite(points).all(axis=1)] = np.nan
+    points[:, 0], points[:, 1] = np.array(np.divmod(best, side)) * cell + offset_scale * logit(values[1:])
+    points[:, 2] = values[0]
+    finite = np.isfinite(points)
+    if not finite.all():
+        points[~finite.all(axis=1)] = np.nan
     return points

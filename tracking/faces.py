@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -57,7 +59,7 @@ class Face:
 
 @dataclass
 class Detection:
-    """Landmarks found in one candidate box.
+    """Landmarks found in one candidate box; the 66 stay as they are.
 
     Attributes:
         conf: confidence of the landmarks, 0 to 1.
@@ -69,22 +71,22 @@ class Detection:
     lms: np.ndarray
     held: bool = False
 
-    @property
+    @cached_property
     def bbox(self) -> Box:
         """x, y, width, height of the 66 landmarks."""
         return bounding_box(self.lms[:66])
 
-    @property
+    @cached_property
     def centre(self) -> np.ndarray:
         """(2,) row, column: the mean of the 66 landmarks."""
-        return self.lms[:66, :2].mean(axis=0)
+        return self.lms[:66, :2].sum(axis=0) / 66
 
 
 def bounding_box(points: np.ndarray) -> Box:
     """Box around points of shape (n, 2 or more), row and column first."""
-    top, left = points[:, :2].min(axis=0)
-    bottom, right = points[:, :2].max(axis=0)
-    return float(left), float(top), float(right - left), float(bottom - top)
+    top, left = points[:, :2].min(axis=0).tolist()
+    bottom, right = points[:, :2].max(axis=0).tolist()
+    return left, top, right - left, bottom - top
 
 
 def iou(a: Box, b: Box) -> float:
@@ -128,7 +130,7 @@ def assign(centres: Sequence[np.ndarray | None], detections: Sequence[Detection]
     for order, detection in enumerate(detections):
         here = detection.centre
         for slot, centre in enumerate(centres):
-            distance = np.inf if centre is None else float(np.hypot(*(here - centre)))
+            distance = math.inf if centre is None else math.dist(here, centre)
             pairs.append((distance, slot, order))
     assigned: dict[int, Detection] = {}
     taken: set[int] = set()

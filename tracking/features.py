@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -45,26 +46,36 @@ DECAY = 0.001
 SMOOTHING = 0.2
 
 
-def folded_angle(a: np.ndarray, b: np.ndarray) -> float:
+Point = Sequence[float]  # x, y
+
+
+def folded_angle(a: Point, b: Point) -> float:
     """Folded angle of the line from a to b (x, y), degrees, -90 to 90.
 
     theta = atan2 in 0 to 360; from 90 on it becomes 180 - theta; then from -90 down -(theta + 180). Lines between these
     points run towards falling x, so that turning by the folded angle does not level a line but doubles its tilt; the
     features' ranges and thresholds belong to that.
     """
-    theta = np.degrees(np.arctan2(b[1] - a[1], b[0] - a[0])) % 360
+    theta = math.degrees(math.atan2(b[1] - a[1], b[0] - a[0])) % 360
     if theta >= 90:
         theta = 180 - theta
     if theta <= -90:
         theta = -(theta + 180)
-    return float(theta)
+    return theta
 
 
-def align(points: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Turn points (n, 2), x and y, about a by minus the folded angle of the line from a to b."""
-    theta = np.radians(folded_angle(a, b))
-    cos, sin = np.cos(theta), np.sin(theta)
-    return (points - a) @ np.array([[cos, -sin], [sin, cos]]) + a
+def align(points: Sequence[Point], a: Point, b: Point) -> list[tuple[float, float]]:
+    """Turn points (x, y) about a by minus the folded angle of the line from a to b."""
+    theta = math.radians(folded_angle(a, b))
+    cos, sin = math.cos(theta), math.sin(theta)
+    a_x, a_y = a
+    return [
+        ((x - a_x) * cos + (y - a_y) * sin + a_x, (y - a_y) * cos - (x - a_x) * sin + a_y) for x, y in points
+    ]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def measure(points: np.ndarray, fine: bool = True) -> dict[str, float]:
@@ -73,41 +84,45 @@ def measure(points: np.ndarray, fine: bool = True) -> dict[str, float]:
     Args:
         points: (70, 3) or (70, 2) normalised points, x and y first, y up.
         fine: also the FINE_FEATURES.
+
+    Raises ZeroDivisionError for a face without height or width.
     """
-    p = points[:, :2]
-    norm_x = float((p[0, 0] - p[16, 0] + p[1, 0] - p[15, 0]) / 2)
-    norm_y = float((p[27, 1] - p[30, 1]) / 3)  # the mean of the bridge's three steps
+    p = points[:, :2].tolist()  # plain numbers: for so few of them numpy takes several times as long
+    x, y = zip(*p, strict=True)
+    norm_x = (x[0] - x[16] + x[1] - x[15]) / 2
+    norm_y = (y[27] - y[30]) / 3  # the mean of the bridge's three steps
 
-    def lid_gap(first: int, second: int, upper: list[int], lower: list[int]) -> float:
-        lids = align(p[upper + lower], p[first], p[second])
-        return abs(lids[:2, 1].mean() - lids[2:, 1].mean()) / norm_y
+    def lid_gap(first: int, second: int, *lids: int) -> float:
+        (_, upper_1), (_, upper_2), (_, lower_1), (_, lower_2) = align([p[i] for i in lids], p[first], p[second])
+        return abs(upper_1 + upper_2 - lower_1 - lower_2) / 2 / norm_y
 
-    def quirk(first: int, second: int, inner: list[int]) -> float:
-        return np.abs(align(p[inner], p[first], p[second]) - p[first, 1]).max() / norm_y
+    def quirk(first: int, second: int, *inner: int) -> float:
+        aligned = align([p[i] for i in inner], p[first], p[second])
+        return max(abs(coordinate - y[first]) for point in aligned for coordinate in point) / norm_y
 
-    corners_y = p[49:52, 1].mean()
+    corners_y = _mean(y[49:52])
     raw = {
-        "eye_l": lid_gap(42, 45, [43, 44], [47, 46]),
-        "eye_r": lid_gap(36, 39, [37, 38], [41, 40]),
-        "eyebrow_updown_l": ((p[22, 1] + p[26, 1]) / 2 - p[27, 1]) / norm_y,
-        "eyebrow_updown_r": ((p[17, 1] + p[21, 1]) / 2 - p[27, 1]) / norm_y,
-        "mouth_corner_updown_l": (corners_y - p[62, 1]) / norm_y,
-        "mouth_corner_updown_r": (corners_y - p[58, 1]) / norm_y,
-        "mouth_open": abs(p[59:62, 1].mean() - p[63:66, 1].mean()) / norm_y,
-        "mouth_wide": abs(p[58, 0] - p[62, 0]) / norm_x,
+        "eye_l": lid_gap(42, 45, 43, 44, 47, 46),
+        "eye_r": lid_gap(36, 39, 37, 38, 41, 40),
+        "eyebrow_updown_l": ((y[22] + y[26]) / 2 - y[27]) / norm_y,
+        "eyebrow_updown_r": ((y[17] + y[21]) / 2 - y[27]) / norm_y,
+        "mouth_corner_updown_l": (corners_y - y[62]) / norm_y,
+        "mouth_corner_updown_r": (corners_y - y[58]) / norm_y,
+        "mouth_open": abs(_mean(y[59:62]) - _mean(y[63:66])) / norm_y,
+        "mouth_wide": abs(x[58] - x[62]) / norm_x,
     }
     if fine:
-        level = np.mean([folded_angle(p[a], p[b]) for a, b in ((42, 45), (36, 39), (0, 16), (31, 35))])
-        middle_x = p[[50, 60, 27, 30, 64, 55], 0].mean()
+        level = _mean([folded_angle(p[a], p[b]) for a, b in ((42, 45), (36, 39), (0, 16), (31, 35))])
+        middle_x = _mean([x[i] for i in (50, 60, 27, 30, 64, 55)])
         raw |= {
             "eyebrow_steepness_l": -folded_angle(p[22], p[26]) - level,
             "eyebrow_steepness_r": folded_angle(p[17], p[21]) - level,
-            "eyebrow_quirk_l": quirk(22, 26, [23, 24, 25]),
-            "eyebrow_quirk_r": quirk(17, 21, [18, 19, 20]),
-            "mouth_corner_inout_l": abs(middle_x - p[62, 0]) / norm_x,
-            "mouth_corner_inout_r": abs(middle_x - p[58, 0]) / norm_x,
+            "eyebrow_quirk_l": quirk(22, 26, 23, 24, 25),
+            "eyebrow_quirk_r": quirk(17, 21, 18, 19, 20),
+            "mouth_corner_inout_l": abs(middle_x - x[62]) / norm_x,
+            "mouth_corner_inout_r": abs(middle_x - x[58]) / norm_x,
         }
-    return {name: float(value) for name, value in raw.items()}
+    return raw
 
 
 class RunningRange:
@@ -192,8 +207,11 @@ class Features:
         """
         if self.level <= 0:
             return {}
-        raw = measure(points, fine=self.level >= 2)
-        if not np.isfinite(list(raw.values())).all():
+        try:
+            raw = measure(points, fine=self.level >= 2)
+        except ZeroDivisionError as error:
+            raise ValueError("These points have no features.") from error
+        if not all(map(math.isfinite, raw.values())):
             raise ValueError("These points give no finite features.")
         now = self._clock()
         if self._first_seen is None:

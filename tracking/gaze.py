@@ -53,10 +53,13 @@ class GazeModel:
             return pupils
         to_frame = [self.crop_to_frame(first, second, mirrored=eye == 1) for eye, (first, second) in enumerate(corners)]
         maps = self.infer(self.prepare(frame, to_frame))
+        side, map_side = self.SIDE, self.MAP_SIDE
+        # All heatmaps first, as those of one picture with two points.
+        maps = maps.swapaxes(0, 1).reshape(6, map_side, map_side)
+        in_crop = decode_maps(maps, side / map_side, side / self.LOGIT_FACTOR)
         for eye, transform in enumerate(to_frame):
-            x, y, confidence = decode_maps(maps[eye], self.SIDE / self.MAP_SIDE, self.SIDE / self.LOGIT_FACTOR)[0]
-            pupils[eye, 1::-1] = transform @ (x, y, 1.0)
-            pupils[eye, 2] = confidence
+            pupils[eye, 1::-1] = transform[:, :2] @ in_crop[eye, :2] + transform[:, 2]
+        pupils[:, 2] = in_crop[:, 2]
         return pupils
 
     def crop_to_frame(self, first: np.ndarray, second: np.ndarray, mirrored: bool) -> np.ndarray:
@@ -66,32 +69,40 @@ class GazeModel:
             first, second: (2,) x, y of the eye's corners, the one at the image's left first.
             mirrored: whether the crop shows the eye's mirror image.
         """
-        along = second - first
-        across = np.array([-along[1], along[0]])
-        radius_x, radius_y = CROP_RADIUS
-        step_x = along * (radius_x / self.SIDE)  # half the distance, times the radius, over half the side
-        step_y = across * (radius_y / self.SIDE)
-        origin = (first + second) / 2 - (step_x + step_y) * (self.SIDE / 2)
+        (first_x, first_y), (second_x, second_y) = first.tolist(), second.tolist()
+        # A step in the crop, in the frame: along the line of the corners and across it. It is half their distance,
+        # times the radius, over half the side.
+        radius_x, radius_y = CROP_RADIUS[0] / self.SIDE, CROP_RADIUS[1] / self.SIDE
+        along_x, along_y = (second_x - first_x) * radius_x, (second_y - first_y) * radius_x
+        across_x, across_y = (first_y - second_y) * radius_y, (second_x - first_x) * radius_y
         if mirrored:
-            origin, step_x = origin + step_x * self.SIDE, -step_x
-        return np.column_stack([step_x, step_y, origin])
+            along_x, along_y = -along_x, -along_y
+        half = self.SIDE / 2
+        return np.array(
+            [
+                [along_x, across_x, (first_x + second_x) / 2 - (along_x + across_x) * half],
+                [along_y, across_y, (first_y + second_y) / 2 - (along_y + across_y) * half],
+            ]
+        )
 
     def prepare(self, frame: np.ndarray, to_frame: list[np.ndarray]) -> np.ndarray:
         """Return the network's input (2, 3, 32, 32), in which columns come before rows."""
-        tensor = np.empty((2, 3, self.SIDE, self.SIDE), dtype=np.float32)
-        for eye, transform in enumerate(to_frame):
+        side = self.SIDE
+        crops = np.empty((2, side, side, 3), dtype=np.uint8)
+        for crop, transform in zip(crops, to_frame, strict=True):
             # Pixel centres: the crop's pixel (i, j) covers i..i+1, j..j+1. Its axes are swapped by swapping the steps.
-            swapped = transform[:, [1, 0, 2]]
-            swapped[:, 2] += swapped[:, :2] @ (0.5, 0.5) - 0.5
-            crop = cv2.warpAffine(
+            swapped = np.array([(down, across, at + (across + down - 1) / 2) for across, down, at in transform.tolist()])
+            cv2.warpAffine(
                 frame,
                 swapped,
-                (self.SIDE, self.SIDE),
+                (side, side),
+                dst=crop,
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                 borderMode=cv2.BORDER_REPLICATE,
             )
-            normalize_into(crop, tensor[eye])
-        return tensor
+        planes = np.empty((3, 2 * side, side), dtype=np.float32)
+        normalize_into(crops.reshape(2 * side, side, 3), planes)  # at once, one crop above the other
+        return np.ascontiguousarray(planes.reshape(3, 2, side, side).swapaxes(0, 1))
 
     def infer(self, tensor: np.ndarray) -> np.ndarray:
         """Return the maps (2, 3, 8, 8) of the right and the left eye."""

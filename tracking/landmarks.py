@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,14 +69,14 @@ class LandmarkModel:
 
     def prepare(self, frame: np.ndarray, box: Box, held: bool = False) -> Crop | None:
         """Cut a box, grown a little, out of a BGR uint8 frame; None when too little of it lies inside."""
-        if not np.isfinite(box).all():
+        if not all(map(math.isfinite, box)):
             return None
         x, y, width, height = box
         # Whole pixels of growth, and rows rounded up, columns down: every tracker of this family cuts so, and other
         # roundings move the landmarks by a third of a pixel.
         grow_x, grow_y = int(width * BOX_GROWTH[0]), int(height * BOX_GROWTH[1])
-        left, right = np.clip((x - grow_x, x + width + grow_x), 0, frame.shape[1]).astype(int).tolist()
-        top, bottom = np.clip((y - grow_y + 1, y + height + grow_y + 1), 0, frame.shape[0]).astype(int).tolist()
+        left, right = (int(min(max(edge, 0), frame.shape[1])) for edge in (x - grow_x, x + width + grow_x))
+        top, bottom = (int(min(max(edge, 0), frame.shape[0])) for edge in (y - grow_y + 1, y + height + grow_y + 1))
         if right - left < MIN_CROP or bottom - top < MIN_CROP:
             return None
         side = self.spec.side
@@ -96,9 +97,9 @@ class LandmarkModel:
         spec = self.spec
         span = spec.side - 1
         points = decode_maps(maps, span / (spec.map_side - 1), span / spec.logit_factor)
-        if not np.isfinite(points).all():
-            return 0.0, np.zeros((66, 3))
         confidence = float(points[:, 2].mean())
+        if not math.isfinite(confidence):  # that of a point that is not finite is not finite either
+            return 0.0, np.zeros((66, 3))
         if spec.points == 30:
             points = points[SPREAD_30_POINTS]
             weakest = float(np.partition(points[:, 2], 3)[:3].mean())
