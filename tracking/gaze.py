@@ -91,7 +91,8 @@ class GazeModel:
         crops = np.empty((2, side, side, 3), dtype=np.uint8)
         for crop, transform in zip(crops, to_frame, strict=True):
             # Pixel centres: the crop's pixel (i, j) covers i..i+1, j..j+1. Its axes are swapped by swapping the steps.
-            swapped = np.array([(down, across, at + (across + down - 1) / 2) for across, down, at in transform.tolist()])
+            rows = transform.tolist()
+            swapped = np.array([(down, across, origin + (across + down - 1) / 2) for across, down, origin in rows])
             cv2.warpAffine(
                 frame,
                 swapped,

@@ -10,6 +10,7 @@ t_z < 0, so that both must stay.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -23,6 +24,8 @@ CONTOUR = np.array([0, 1, 8, 15, 16, 27, 28, 29, 30, 31, 32, 33, 34, 35])
 CONTOUR_30_POINTS = np.array([0, 2, 8, 14, 16, 27, 30, 33])
 #: The points over which the error of the fit is taken: jaw line and tip of the nose.
 ERROR_POINTS = np.array([*range(17), 30])
+#: First and second corner of the right and the left eye.
+EYE_CORNERS = ((36, 39), (42, 45))
 #: Eyeball centres lie this far behind the middle between the eye's corners, as a share of the eye's width.
 EYEBALL_DEPTH = 0.385
 #: From a solution before the camera (t_z > 0), the guess for the one behind it: points, depths and all turn about.
@@ -116,19 +119,21 @@ def solve(
         except cv2.error:
             return None
         # Reshaped: OpenCV 4 returns columns here, OpenCV 5 rows in some builds; nothing below may depend on it.
-        rotation, translation = np.reshape(rotation, 3), np.reshape(translation, 3)
-        if not solved or not np.isfinite(rotation).all() or not translation[2] < 0:
+        rotation, translation = rotation.reshape(3), translation.reshape(3)
+        if not solved or not -math.inf < translation[2] < 0:
             return None
         matrix = cv2.Rodrigues(rotation)[0]
-        residual = image_points[ERROR_POINTS] - project(
-            shape[ERROR_POINTS], matrix, translation, width, height
-        )
-        error = float(np.sqrt((residual**2).sum() / (2 * len(contour))))
-        return Pose(rotation, matrix, translation, error) if np.isfinite(error) else None
+        residual = (
+            image_points[ERROR_POINTS] - project(shape[ERROR_POINTS], matrix, translation, width, height)
+        ).reshape(-1)
+        error = math.sqrt(residual @ residual / (2 * len(contour)))
+        return Pose(rotation, matrix, translation, error) if math.isfinite(error) else None
 
     followed = refine(previous.rotation, previous.translation) if previous is not None else None
-    if followed is not None and followed.error < DOUBTFUL_ERROR * np.ptp(image_points, axis=0).max():
-        return followed
+    if followed is not None:
+        extent = image_points.max(axis=0) - image_points.min(axis=0)
+        if followed.error < DOUBTFUL_ERROR * extent.max():
+            return followed
     guess = _first_guess(shape[contour], image_points[contour], camera)
     fresh = refine(*guess) if guess is not None else None
     solutions = [pose for pose in (followed, fresh) if pose is not None]
@@ -169,22 +174,22 @@ def back_project(
         centres (right first).
     """
     image_points = landmarks[:68, :2]
-    depth = np.empty(68)
-    depth[:66] = shape[:66] @ pose.matrix[2] + pose.translation[2]
-    first, second = np.array([36, 42]), np.array([39, 45])
-    to_first = np.hypot(*(image_points[66:68] - image_points[first]).T)
-    to_second = np.hypot(*(image_points[66:68] - image_points[second]).T)
-    total = to_first + to_second
-    share = np.divide(to_first, total, out=np.full(2, 0.5), where=total > 0)
-    depth[66:] = depth[first] * share + depth[second] * (1 - share)
+    depth = shape[:68] @ pose.matrix[2] + pose.translation[2]
+    for pupil, (first, second) in zip((66, 67), EYE_CORNERS, strict=True):
+        place = image_points[pupil]
+        to_first, to_second = math.dist(place, image_points[first]), math.dist(place, image_points[second])
+        total = to_first + to_second
+        share = to_first / total if total > 0 else 0.5
+        depth[pupil] = depth[first] * share + depth[second] * (1 - share)
 
-    rays = np.ones((68, 3))
-    rays[:, :2] = (image_points - (width / 2, height / 2)) / width
+    seen = np.empty((68, 3))
+    seen[:, :2] = (image_points - (width / 2, height / 2)) * (depth / width)[:, None]
+    seen[:, 2] = depth
     points = np.empty((70, 3))
-    points[:68] = (rays * depth[:, None] - pose.translation) @ pose.matrix  # from the right: R^-1 = R^T
-    eye_width = np.linalg.norm(points[first] - points[second], axis=1)
-    points[68:] = (points[first] + points[second]) / 2
-    points[68:, 2] -= EYEBALL_DEPTH * eye_width
+    points[:68] = (seen - pose.translation) @ pose.matrix  # from the right: R^-1 = R^T
+    for eyeball, (first, second) in zip((68, 69), EYE_CORNERS, strict=True):
+        points[eyeball] = (points[first] + points[second]) / 2
+        points[eyeball, 2] -= EYEBALL_DEPTH * math.dist(points[first], points[second])
     return points
 
 
@@ -201,19 +206,19 @@ def normalize(points: np.ndarray) -> np.ndarray:
         (70, 3).
     """
     result = points.copy()
-    result[:, :2] -= points[30, :2]
-    x, y = result[27, :2]
-    length = np.hypot(x, y)
-    result[:, :2] = result[:, :2] @ (np.array([[y, x], [-x, y]]) / length)
-    bridge = (result[[27, 28, 29], 1] - result[[28, 29, 30], 1]) / _REFERENCE_BRIDGE
-    widths = np.abs(result[[0, 36, 42], 0] - result[[16, 39, 45], 0]) / _REFERENCE_WIDTHS
-    result[:, 1] /= bridge.mean()
-    result[:, 0] /= widths.mean()
+    tip = points[30, :2]
+    x, y = points[27, :2] - tip
+    plane = (points[:, :2] - tip) @ (np.array([[y, x], [-x, y]]) / np.hypot(x, y))
+    bridge = (plane[27:30, 1] - plane[28:31, 1]) @ _PER_BRIDGE_STEP
+    widths = np.abs(plane[_WIDTHS[0], 0] - plane[_WIDTHS[1], 0]) @ _PER_WIDTH
+    result[:, :2] = plane / (widths, bridge)
     return result
 
 
-_REFERENCE_BRIDGE = REFERENCE_SHAPE[[27, 28, 29], 1] - REFERENCE_SHAPE[[28, 29, 30], 1]
-_REFERENCE_WIDTHS = np.abs(REFERENCE_SHAPE[[0, 36, 42], 0] - REFERENCE_SHAPE[[16, 39, 45], 0])
+_WIDTHS = np.array([[0, 36, 42], [16, 39, 45]])  # of the face and the eyes, from the first point to the second
+# The mean of three ratios to the reference shape is the product with a third of the reference's reciprocals.
+_PER_BRIDGE_STEP = 1 / (3 * (REFERENCE_SHAPE[27:30, 1] - REFERENCE_SHAPE[28:31, 1]))
+_PER_WIDTH = 1 / (3 * np.abs(REFERENCE_SHAPE[_WIDTHS[0], 0] - REFERENCE_SHAPE[_WIDTHS[1], 0]))
 
 
 def quaternion(matrix: np.ndarray) -> np.ndarray:
@@ -222,18 +227,18 @@ def quaternion(matrix: np.ndarray) -> np.ndarray:
     The branch is that of the largest component, which comes out positive (S. W. Shepperd, "Quaternion from Rotation
     Matrix", Journal of Guidance and Control 1 (1978), 223-224).
     """
-    m = matrix.T
-    trace = m[0, 0] + m[1, 1] + m[2, 2]
-    largest = int(np.argmax((m[0, 0], m[1, 1], m[2, 2], trace)))
-    if largest == 3:
-        q = (m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1], 1 + trace)
-    elif largest == 0:
-        q = (1 + 2 * m[0, 0] - trace, m[1, 0] + m[0, 1], m[0, 2] + m[2, 0], m[2, 1] - m[1, 2])
-    elif largest == 1:
-        q = (m[1, 0] + m[0, 1], 1 + 2 * m[1, 1] - trace, m[2, 1] + m[1, 2], m[0, 2] - m[2, 0])
+    (m00, m01, m02), (m10, m11, m12), (m20, m21, m22) = matrix.T.tolist()
+    trace = m00 + m11 + m22
+    largest = max(m00, m11, m22, trace)
+    if largest == m00:
+        q = (1 + 2 * m00 - trace, m10 + m01, m02 + m20, m21 - m12)
+    elif largest == m11:
+        q = (m10 + m01, 1 + 2 * m11 - trace, m21 + m12, m02 - m20)
+    elif largest == m22:
+        q = (m02 + m20, m21 + m12, 1 + 2 * m22 - trace, m10 - m01)
     else:
-        q = (m[0, 2] + m[2, 0], m[2, 1] + m[1, 2], 1 + 2 * m[2, 2] - trace, m[1, 0] - m[0, 1])
-    return np.array(q) / np.linalg.norm(q)
+        q = (m21 - m12, m02 - m20, m10 - m01, 1 + trace)
+    return np.array(q) / math.hypot(*q)
 
 
 def euler(matrix: np.ndarray) -> np.ndarray:

@@ -109,8 +109,7 @@ class Slot:
             current_features=dict(self._current),
         )
         self._prepare_next(face, pose, width, height)
-        numbers = (face.pts_3d, face.lms, face.quaternion, face.euler)
-        return face if all(np.isfinite(values).all() for values in numbers) else None
+        return face if np.isfinite(points).all() and np.isfinite(face.lms).all() else None  # the pose is finite
 
     def _prepare_next(self, face: Face, pose: pose_module.Pose, width: int, height: int) -> None:
         """Count failures, and adapt the shape for the next frame."""
