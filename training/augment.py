@@ -5,6 +5,8 @@ Every function takes a numpy Generator, so that samples follow from the seed. Im
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import cv2
 import numpy as np
 
@@ -66,31 +68,46 @@ def warp(
     return crop, to_share
 
 
-def random_crop(
-    image: np.ndarray, points: np.ndarray, side: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """A random crop of a face [side, side, 3] and its points (x, y) [66, 2] in shares of the crop's side."""
+@dataclass(frozen=True)
+class View:
+    """One crop of a face."""
+
+    image: np.ndarray  # [side, side, 3]
+    shares: np.ndarray  # [66, 2] x, y of the points in shares of the crop's side
+    box: np.ndarray  # [4] x, y, width, height of the crop, the same scale for all views of a sample; unit: face size
+
+
+def random_views(image: np.ndarray, points: np.ndarray, side: int, count: int, rng: np.random.Generator) -> list[View]:
+    """Random crops of a face. Further views than the first show the same picture in slightly other boxes."""
     border = BORDERS[rng.choice(3, p=(0.45, 0.25, 0.3))]
     colour = tuple(int(v) for v in rng.integers(0, 256, 3))
     at_frame = rng.random() < 0.2  # the tracker cuts boxes to the frame: there nothing is filled in
     matrix = np.eye(2) if at_frame else random_pose(rng)
+    mirrored = rng.random() < 0.5
     turned = points @ matrix.T
+    size = np.ptp(turned, axis=0)
     box = random_box(turned, rng)
+    frame = np.array([-np.inf, -np.inf, np.inf, np.inf])
     if at_frame:
         height, width = image.shape[:2]
         frame = np.array([0.0, 0.0, width, height])
         if rng.random() < 0.3:  # a frame's edge through the face
             edge = rng.integers(0, 4)
-            size = np.ptp(turned, axis=0)[edge % 2]
-            frame[edge] = box[edge] + (1 if edge < 2 else -1) * rng.uniform(0.1, 0.35) * size
-        box = np.concatenate((np.maximum(box[:2], frame[:2]), np.minimum(box[2:], frame[2:])))
-        if (box[2:] - box[:2] < 8).any():
-            box = random_box(turned, rng)
-    crop, to_share = warp(image, matrix, box, side, border, colour)
-    shares = points @ to_share[:, :2].T + to_share[:, 2]
-    if rng.random() < 0.5:
-        crop, shares = crop[:, ::-1], data.mirror_points(shares, 1.0) + np.array([1.0, 0.0])
-    return np.ascontiguousarray(crop), shares
+            frame[edge] = box[edge] + (1 if edge < 2 else -1) * rng.uniform(0.1, 0.35) * size[edge % 2]
+    views = []
+    for _ in range(count):
+        cut = np.concatenate((np.maximum(box[:2], frame[:2]), np.minimum(box[2:], frame[2:])))
+        if (cut[2:] - cut[:2] < 8).any():
+            cut = box
+        crop, to_share = warp(image, matrix, cut, side, border, colour)
+        shares = points @ to_share[:, :2].T + to_share[:, 2]
+        place = np.concatenate((cut[:2], cut[2:] - cut[:2]))
+        if mirrored:
+            crop, shares = crop[:, ::-1], data.mirror_points(shares, 1.0) + np.array([1.0, 0.0])
+            place[0] = -cut[2]
+        views.append(View(np.ascontiguousarray(crop), shares, place / np.sqrt(size.prod())))
+        box = box + rng.normal(0, 0.02, 4) * np.tile(size, 2)
+    return views
 
 
 # --- occlusion --------------------------------------------------------------------------------------------------
@@ -156,6 +173,13 @@ def relight(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return image
 
 
+def add_noise(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
+    """The image with Gaussian noise of that standard deviation."""
+    y, x = rng.integers(0, NOISE.shape[0] - image.shape[0], 2)
+    noise = NOISE[y : y + image.shape[0], x : x + image.shape[1]]
+    return cv2.addWeighted(image, 1, noise, sigma / NOISE_SIGMA, 0, dtype=cv2.CV_8U)
+
+
 def degrade(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Random blur, low resolution, noise and JPEG artefacts."""
     side = image.shape[0]
@@ -175,9 +199,7 @@ def degrade(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         low = int(np.exp(rng.uniform(np.log(26), np.log(120))))
         image = cv2.resize(image, (low, low), interpolation=cv2.INTER_AREA)
     if rng.random() < 0.4:
-        y, x = rng.integers(0, NOISE.shape[0] - image.shape[0], 2)
-        noise = NOISE[y : y + image.shape[0], x : x + image.shape[1]]
-        image = cv2.addWeighted(image, 1, noise, rng.uniform(1, 12) / NOISE_SIGMA, 0, dtype=cv2.CV_8U)
+        image = add_noise(image, rng.uniform(1, 12), rng)
     if rng.random() < 0.2:
         quality = int(rng.uniform(12, 75))
         _, packed = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
@@ -191,17 +213,26 @@ def degrade(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def face_sample(
-    image: np.ndarray, points: np.ndarray, side: int, backgrounds: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """A face: crop [side, side, 3] and points [66, 2] in shares of its side."""
-    crop, shares = random_crop(image, points, side, rng)
+    image: np.ndarray, points: np.ndarray, side: int, backgrounds: np.ndarray, rng: np.random.Generator, views: int = 1
+) -> list[View]:
+    """A face in one or more views that share all but the exact box and the camera's noise."""
+    texture = None
     if rng.random() < 0.25:
         if rng.random() < 0.5:
             texture = random_texture(side, rng)
         else:
             texture = cv2.resize(backgrounds[rng.integers(len(backgrounds))], (side, side))
-        crop = occlude(crop, shares, texture, rng)
-    return degrade(relight(crop, rng), rng), shares
+    made = random_views(image, points, side, views, rng)
+    state = rng.bit_generator.state
+    result = []
+    for k, view in enumerate(made):
+        rng.bit_generator.state = state
+        crop = view.image if texture is None else occlude(view.image, view.shares, texture, rng)
+        crop = degrade(relight(crop, rng), rng)
+        if k > 0:
+            crop = add_noise(crop, rng.uniform(0, 5), rng)
+        result.append(replace(view, image=crop))
+    return result
 
 
 def no_face_sample(

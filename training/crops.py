@@ -186,13 +186,16 @@ def make_synthetic(paths: list[Path]) -> None:
     ])  # fmt: skip
 
     folder = data.cache_folder()
-    crops = np.lib.format.open_memmap(folder / "synthetic.npy", "w+", np.uint8, (len(images), SIDE, SIDE, 3))
+    # A training that runs keeps the old file open.
+    unfinished = folder / "synthetic.tmp"
+    crops = np.lib.format.open_memmap(unfinished, "w+", np.uint8, (len(images), SIDE, SIDE, 3))
     sizes, points = np.zeros((len(images), 2), np.int32), np.zeros((len(images), data.POINTS, 2), np.float32)
     for i, image in enumerate(images):
         crop, points[i] = cut_face(image, styled[i])
         sizes[i] = crop.shape[:2]
         crops[i, : crop.shape[0], : crop.shape[1]] = crop
     crops.flush()
+    unfinished.replace(folder / "synthetic.npy")
     keys = [f"synthetic/{i}" for i in range(len(images))]
     np.savez(
         folder / "synthetic.npz", sizes=sizes, points=points, spread=np.full(points.shape[:2], 0.015, np.float32),

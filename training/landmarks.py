@@ -70,6 +70,7 @@ class Batch:
     images: Tensor  # [b, R, R, 3] uint8 BGR
     points: Tensor  # [b, K, 2] shares of the crop's side
     weight: Tensor  # [b, K] certainty of the label; 0 without a face
+    boxes: Tensor  # [b, 4] x, y, width, height of the crop; neighbours (0 1, 2 3, ...) are two views of one sample
 
     @property
     def is_face(self) -> Tensor:
@@ -78,7 +79,7 @@ class Batch:
 
 
 class Samples(IterableDataset):
-    """Endless augmented batches, (images, points, weight) as numpy arrays; see Batch.
+    """Endless augmented batches, (images, points, weight, boxes) as numpy arrays; see Batch.
 
     `synthetic` is the share of synthetic heads, where training.crops has made them.
     """
@@ -86,7 +87,7 @@ class Samples(IterableDataset):
     def __init__(self, config: LandmarkConfig, batch: int, seed: int, synthetic: float = 0.0) -> None:
         self.config, self.batch, self.seed, self.synthetic = config, batch, seed, synthetic
 
-    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
         cv2.setNumThreads(1)
         worker = torch.utils.data.get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
@@ -99,19 +100,21 @@ class Samples(IterableDataset):
             images = np.empty((self.batch, side, side, 3), np.uint8)
             points = np.zeros((self.batch, count, 2), np.float32)
             weight = np.zeros((self.batch, count), np.float32)
-            for b in range(self.batch):
+            boxes = np.zeros((self.batch, 4), np.float32)
+            for b in range(0, self.batch, 2):
                 which = int(len(sources) > 1 and rng.random() < self.synthetic)
                 faces, cumulative = sources[which], cumulatives[which]
                 i = min(int(np.searchsorted(cumulative, rng.random())), len(cumulative) - 1)
                 face = (faces.image(i), faces.points[i].astype(np.float64), side, faces.backgrounds, rng)
                 if rng.random() < NO_FACE_SHARE:
-                    images[b] = augment.no_face_sample(*face)
+                    images[b], images[b + 1] = (augment.no_face_sample(*face) for _ in range(2))
                     continue
-                images[b], shares = augment.face_sample(*face)
-                points[b] = group_points(shares, count)
                 certainty = 0.02 / (0.01 + faces.spread[i])
-                weight[b] = np.clip(group_points(np.repeat(certainty[:, None], 2, 1), count)[:, 0], 0.1, 1.5)
-            yield images, points, weight
+                certainty = np.clip(group_points(np.repeat(certainty[:, None], 2, 1), count)[:, 0], 0.1, 1.5)
+                for k, view in enumerate(augment.face_sample(*face, views=2), b):
+                    images[k], points[k], boxes[k] = view.image, group_points(view.shares, count), view.box
+                    weight[k] = certainty
+            yield images, points, weight, boxes
 
 
 def to_input(images: Tensor) -> Tensor:
@@ -142,6 +145,11 @@ def loss_of(output: tuple[Tensor, Tensor, Tensor], batch: Batch, map_share: floa
         gap = difference[:, upper] - difference[:, lower]
         gap_weight = torch.minimum(batch.weight[:, upper], batch.weight[:, lower])
         total = total + (torch.sqrt((gap**2).sum(-1) + 1e-6) * gap_weight).sum() / faces / len(GAPS) * 5
+
+    # Two views of a picture must have their points in the same places: that is what holds them still.
+    places = positions * batch.boxes[:, None, 2:] + batch.boxes[:, None, :2]
+    apart = torch.sqrt(((places[0::2] - places[1::2]) ** 2).sum(-1) + 1e-6)
+    total = total + (apart * is_face[0::2, None]).sum() / faces / positions.shape[1] * 20
 
     if map_share > 0:
         axis = (torch.arange(CELLS, device=positions.device) + 0.5) / CELLS

@@ -67,12 +67,16 @@ def test_samples_keep_points_on_the_picture(made_crops):
     """Before light and blur, the discs are where the points say, however the crop is turned or mirrored."""
     rng = np.random.default_rng(3)
     image, points = made_face(rng)
-    for _ in range(30):
-        crop, shares = augment.random_crop(image, points, 224, rng)
-        pixels = np.floor(shares * 224).astype(int)
-        inside = ((pixels > 3) & (pixels < 220)).all(1)
-        bright = crop[pixels[inside, 1], pixels[inside, 0]].mean(1)
-        assert np.mean(bright > 200) > 0.9
+    for _ in range(15):
+        first, second = augment.random_views(image, points, 224, 2, rng)
+        for view in (first, second):
+            pixels = np.floor(view.shares * 224).astype(int)
+            inside = ((pixels > 3) & (pixels < 220)).all(1)
+            bright = view.image[pixels[inside, 1], pixels[inside, 0]].mean(1)
+            assert np.mean(bright > 200) > 0.9
+        places = [view.shares * view.box[2:] + view.box[:2] for view in (first, second)]
+        np.testing.assert_allclose(places[0], places[1], atol=1e-6)
+        assert not np.allclose(first.box, second.box)
 
 
 def test_weights_never_draw_held_out_people(made_crops):
@@ -99,7 +103,8 @@ def test_a_few_steps_reduce_the_loss(made_crops, name):
 
 def test_non_faces_teach_confidence_only(made_crops):
     network = LandmarkNetwork(LANDMARK_MODELS["T"])
-    empty = landmarks.Batch(torch.zeros(4, 56, 56, 3, dtype=torch.uint8), torch.zeros(4, 30, 2), torch.zeros(4, 30))
+    shapes = (4, 30, 2), (4, 30), (4, 4)
+    empty = landmarks.Batch(torch.zeros(4, 56, 56, 3, dtype=torch.uint8), *(torch.zeros(shape) for shape in shapes))
     landmarks.loss_of(network(landmarks.to_input(empty.images)), empty, 0.1).backward()
     assert network.maps.weight.grad.abs().max() == 0
     assert network.confidence[0].weight.grad.abs().max() > 0
