@@ -100,7 +100,7 @@ def iou(a: Box, b: Box) -> float:
 
 
 def group(detections: Sequence[Detection]) -> list[Detection]:
-    """Reduce overlapping detections to the best one each; the result is in falling order of confidence.
+    """Reduce overlapping detections to the best one each; the result is best first, by the rank of that contest.
 
     A face held from the previous frame gets a bonus in the contest, so that it is not taken over by a new box that
     happens to score a little higher.
