@@ -6,7 +6,7 @@ Journal of the American Statistical Association 85 (1990), 97-104.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_right, insort
 from collections.abc import Iterable
 from itertools import accumulate
 from math import ceil
@@ -32,6 +32,7 @@ class remedian:  # noqa: N801 - the name is part of the interface that other pro
         self._buffers: list[list[float]] = [[]]  # the first one sorted
         self._higher: list[float] = []  # the values of the other buffers, sorted, and ...
         self._weight_up_to: list[int] = []  # ... for each of them, how much it and those before it count
+        self._place = 0  # of the last median among the higher values
         for value in inits:
             self + value
 
@@ -70,11 +71,14 @@ class remedian:  # noqa: N801 - the name is part of the interface that other pro
             middle = len(ones) // 2
             return ones[middle] if len(ones) % 2 else (ones[middle - 1] + ones[middle]) / 2
         # The first value at which those up to it weigh half: it is the first such one of the higher buffers, or one of
-        # the first buffer that makes up what is missing before that.
+        # the first buffer that makes up what is missing before that. It is looked for from where it was last time.
         half = (len(ones) + weight_up_to[-1]) / 2
-        place = bisect_left(
-            range(len(higher)), half, key=lambda i: weight_up_to[i] + bisect_right(ones, higher[i])
-        )
+        place = min(self._place, len(higher))
+        while place > 0 and weight_up_to[place - 1] + bisect_right(ones, higher[place - 1]) >= half:
+            place -= 1
+        while place < len(higher) and weight_up_to[place] + bisect_right(ones, higher[place]) < half:
+            place += 1
+        self._place = place
         missing = ceil(half - (weight_up_to[place - 1] if place else 0))
         found = ones[missing - 1 : missing] + higher[place : place + 1]
         return min(found)
