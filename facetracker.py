@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 from collections.abc import Sequence
@@ -147,5 +146,8 @@ def run(options: Options, interrupts: Interrupts) -> int:
 
 
 if __name__ == "__main__":
-    multiprocessing.freeze_support()  # --video-out starts a process, which begins here in a frozen program
+    if getattr(sys, "frozen", False):
+        import multiprocessing
+
+        multiprocessing.freeze_support()  # --video-out starts a process, which begins here
     sys.exit(main())

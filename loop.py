@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -20,9 +21,12 @@ from output.data_log import DataLog
 from output.packet import encode
 from output.shape_file import write_shape
 from output.udp import PacketSender
-from output.visualization import VideoSink, Window, draw
 from tracker import Timings, Tracker
 from tracking.faces import Face
+
+# Otherwise imported where it is used: few runs draw, and all would start later for it.
+if TYPE_CHECKING:
+    from output.visualization import VideoSink, Window
 
 MAX_FAILURES = 30  # so many frames in a row that can't be tracked end the run
 
@@ -52,6 +56,8 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
             log = resources.enter_context(DataLog(options.log_data)) if options.log_data else None
             video = None
             if options.video_out:
+                from output.visualization import VideoSink
+
                 video = VideoSink(options.video_out, options.video_scale, options.video_fps)
                 resources.enter_context(video)
             outputs = Outputs(options, console, sender, log, video, window)
@@ -75,6 +81,8 @@ def make_sender(options: Options) -> PacketSender:
 
 def make_window() -> Window:
     """The window of `--visualize`."""
+    from output.visualization import Window
+
     try:
         return Window("Face tracker")
     except RuntimeError as error:
@@ -214,6 +222,8 @@ class Outputs:
             self.log.write(number, captured, width, height, options.fps, faces, options.face_id_offset)
         if not (self.video or self.window):
             return True
+        from output.visualization import draw
+
         level = max(options.visualize, 1)  # a video without a window still shows the points
         picture = draw(frame, faces, level, options.pnp_points, options.face_id_offset)
         if self.video:

@@ -39,13 +39,12 @@ class Slot:
         self.id = id
         self.centre: np.ndarray | None = None  # (2,) row, column where the face was last; None: never used
         self._contour = contour
-        self._adapt = adapt
         self._make_features = make_features
         self._keep_features = keep_features
         self._features = make_features()
         self._current: dict[str, float] = {}
         self._pose: pose_module.Pose | None = None
-        self._shape = AdaptiveShape()
+        self._shape = AdaptiveShape() if adapt else None
         self._failures = 0
         self._in_use = False
 
@@ -73,7 +72,7 @@ class Slot:
         """
         self._in_use = True
         self.centre = detection.centre
-        shape = self._shape.points if self._adapt else REFERENCE_SHAPE
+        shape = REFERENCE_SHAPE if self._shape is None else self._shape.points
         pose = pose_module.solve(shape, detection.lms, width, height, self._contour, self._pose)
         self._pose = pose
         if pose is None:
@@ -119,7 +118,7 @@ class Slot:
                 self._restart_fit()
             return
         self._failures = 0
-        if self._adapt and face.conf >= MIN_CONFIDENCE:
+        if self._shape is not None and face.conf >= MIN_CONFIDENCE:
 
             def project(points: np.ndarray) -> np.ndarray:
                 return pose_module.project(points, pose.matrix, pose.translation, width, height)
@@ -128,5 +127,5 @@ class Slot:
 
     def _restart_fit(self) -> None:
         self._pose = None
-        self._shape = AdaptiveShape()
+        self._shape = None if self._shape is None else AdaptiveShape()
         self._failures = 0
