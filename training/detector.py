@@ -299,6 +299,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3000, help="steps on whole frames")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--pictures", type=Path, help="folder of pictures without faces, for backgrounds")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1, help="processes that make the pictures")
     parser.add_argument("--evaluate", action="store_true", help="only evaluate what is there")
@@ -310,7 +311,9 @@ def main() -> None:
     held_out = scenes.Composer(image_source(held_out=True), SIZE)
     if not arguments.evaluate:
         faces = training_source()
-        composer, parts = scenes.Composer(faces, SIZE), scenes.Composer(faces, PART, smallest=0.1)
+        pictures = scenes.load_pictures(arguments.pictures)
+        composer = scenes.Composer(faces, SIZE, pictures)
+        parts = scenes.Composer(faces, PART, pictures, smallest=0.1)
         # What a face is, it learns on pieces of a third of the pixels, three times as many in the same time.
         network = DetectorNet()
         for name, source, batch, steps, rate in (

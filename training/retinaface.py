@@ -28,7 +28,6 @@ SIZE = 640
 LEVELS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))  # stride, sizes of its priors
 MEAN_BGR = np.array([104, 117, 123], np.float32)
 VARIANCES = (0.1, 0.2)
-FOREHEAD = 0.38  # of the way from the chin to the nose's root, from the brows on to the box's top
 HARDEST = 6  # negatives that count, for each positive
 
 
@@ -122,7 +121,7 @@ def prepare(image: np.ndarray) -> np.ndarray:
 def face_boxes(points: np.ndarray) -> np.ndarray:
     """Boxes [n, 4] (left, top, right, bottom) from the forehead to the chin, of landmarks [n, 66, 2]."""
     up = points[:, 27:28] - points[:, 8:9]
-    everything = np.concatenate([points, points[:, 17:27] + FOREHEAD * up], 1)
+    everything = np.concatenate([points, points[:, 17:27] + scenes.FOREHEAD * up], 1)
     return np.concatenate([everything.min(1), everything.max(1)], 1)
 
 
@@ -256,6 +255,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--batch", type=int, default=12, help="pictures of half the size in a batch")
     parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--pictures", type=Path, help="folder of pictures without faces, for backgrounds")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1, help="processes that make the pictures")
     parser.add_argument("--evaluate", action="store_true", help="only evaluate what is there")
@@ -270,7 +270,9 @@ def main() -> None:
         encoder = data.cache_folder() / "detector.pt"
         if encoder.exists():
             network.start_from(torch.load(encoder, map_location="cpu")["average"])
-        make = batches(scenes.Composer(faces, SIZE), scenes.Composer(faces, SIZE // 2), arguments.batch)
+        pictures = scenes.load_pictures(arguments.pictures)
+        whole = scenes.Composer(faces, SIZE, pictures, smallest=0.025)
+        make = batches(whole, scenes.Composer(faces, SIZE // 2, pictures, smallest=0.05), arguments.batch)
         checkpoint = data.cache_folder() / "retinaface.pt"
         network, _ = runner.train(
             network, make, loss, arguments.steps, arguments.rate, checkpoint, workers=arguments.workers

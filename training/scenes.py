@@ -24,6 +24,7 @@ SMALLEST, LARGEST = (
     0.055,
     1.0,
 )  # a face's landmarks' height / frame height: 20 of 360 pixels, and the whole frame
+FOREHEAD = 0.38  # of the way from the chin to the nose's root: from the brows on to the hairline
 
 
 @dataclass
@@ -83,6 +84,17 @@ class Heads:
 def mixture(often: FaceSource, seldom: FaceSource, share: float) -> FaceSource:
     """Faces of two sources, that share of them from the second."""
     return lambda rng: (seldom if rng.random() < share else often)(rng)
+
+
+def load_pictures(folder: Path | None) -> list[np.ndarray]:
+    """The pictures of a folder, BGR uint8, at most 800 pixels wide; none without a folder. They must show no face."""
+    pictures = []
+    for file in sorted(folder.iterdir()) if folder else []:
+        image = cv2.imread(os.fspath(file), cv2.IMREAD_COLOR)
+        if image is not None:
+            scale = min(1.0, 800 / image.shape[1])
+            pictures.append(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+    return pictures
 
 
 def load_heads(held_out: bool) -> dict[str, np.ndarray] | None:
@@ -148,11 +160,11 @@ def procedural_background(rng: np.random.Generator, size: int) -> np.ndarray:
     return canvas
 
 
-def draw_shape(rng: np.random.Generator, canvas: np.ndarray) -> None:
-    """Draw a shape, a row of lines or a word somewhere on the canvas."""
+def draw_shape(rng: np.random.Generator, canvas: np.ndarray, largest: float = 0.7) -> None:
+    """Draw a shape, a row of lines or a word somewhere on the canvas; largest: share of its side."""
     size = canvas.shape[0]
     x, y = (int(v) for v in rng.integers(0, size, 2))
-    w, h = (int(v) for v in np.exp(rng.uniform(np.log(4), np.log(size * 0.7), 2)))
+    w, h = (int(v) for v in np.exp(rng.uniform(np.log(4), np.log(size * largest), 2)))
     colour = tuple(float(v) for v in (_skin(rng) if rng.random() < 0.25 else _colour(rng)))
     thickness = -1 if rng.random() < 0.6 else int(rng.integers(1, max(2, size // 40)))
     kind = rng.integers(7)
@@ -323,9 +335,15 @@ def head_alpha(rng: np.random.Generator, cutout: Cutout) -> np.ndarray:
     return alpha
 
 
-def paste(canvas: np.ndarray, image: np.ndarray, alpha: np.ndarray, matrix: np.ndarray) -> None:
+def paste(
+    canvas: np.ndarray,
+    image: np.ndarray,
+    alpha: np.ndarray,
+    matrix: np.ndarray,
+    front: np.ndarray | None = None,
+) -> None:
     """Blend an image under a 2×3 matrix (image to canvas, x and y) onto the canvas, with its soft mask, in
-    place."""
+    place. front [size, size] float32: 1 where the canvas stays as it is."""
     h, w = image.shape[:2]
     size = canvas.shape[0]
     corners = np.array([[0, 0], [w, 0], [0, h], [w, h]]) @ matrix[:, :2].T + matrix[:, 2]
@@ -345,6 +363,8 @@ def paste(canvas: np.ndarray, image: np.ndarray, alpha: np.ndarray, matrix: np.n
     where = (int(right - left), int(bottom - top))
     layer = cv2.warpAffine(image, matrix, where, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     a = cv2.warpAffine(alpha, matrix, where, flags=cv2.INTER_LINEAR)[..., None]
+    if front is not None:
+        a = a * (1 - front[top:bottom, left:right, None])
     part = canvas[top:bottom, left:right]
     part[:] = (part + (layer.astype(np.float32) - part) * a + 0.5).astype(np.uint8)
 
@@ -401,7 +421,9 @@ class Composer:
         size, chance = self.size, rng.random()
         if self.pictures and chance < 0.2:
             return self._piece(rng, self.pictures[rng.integers(len(self.pictures))])
-        if chance < 0.65:  # one or a few pieces of real pictures beside faces
+        if chance < 0.4:
+            return self._collage(rng)
+        if chance < 0.75:  # one or a few pieces of real pictures beside faces
             canvas = None
             for _ in range(int(rng.integers(1, 5))):
                 cutout = self.face(rng)
@@ -420,9 +442,30 @@ class Composer:
                 return canvas
         return procedural_background(rng, size)
 
+    def _collage(self, rng: np.random.Generator) -> np.ndarray:
+        """Many small sharp pieces: rooms are full of things, and small things look most like small faces."""
+        size = self.size
+        canvas = procedural_background(rng, size)
+        cutouts = [self.face(rng) for _ in range(4)]
+        patches = [patch for c in cutouts for patch in [faceless_patch(rng, c)] if patch is not None]
+        patches += [spoil_face(rng, c) for c in cutouts[:2]]
+        if self.pictures:
+            patches.append(self.pictures[rng.integers(len(self.pictures))])
+        for _ in range(int(rng.integers(8, 45))):
+            h, w = np.exp(rng.uniform(np.log(0.03), np.log(0.35), 2)) * size
+            y, x = rng.integers(-int(h) // 2, size - 2), rng.integers(-int(w) // 2, size - 2)
+            y, x, y1, x1 = max(0, y), max(0, x), min(size, int(y + h) + 2), min(size, int(x + w) + 2)
+            patch = patches[rng.integers(len(patches))]
+            patch = patch[int(rng.uniform(0, 0.5) * len(patch)) :]
+            patch = np.rot90(patch, int(rng.integers(4)))
+            canvas[y:y1, x:x1] = cv2.resize(patch, (x1 - x, y1 - y), interpolation=cv2.INTER_AREA)
+        for _ in range(int(rng.integers(0, 25))):
+            draw_shape(rng, canvas, 0.15)
+        return canvas
+
     def _piece(self, rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
         h, w = image.shape[:2]
-        share = rng.uniform(0.5, 1.0, 2)
+        share = rng.uniform(0.3, 1.0, 2)
         ch, cw = max(8, int(h * share[0])), max(8, int(w * share[1]))
         y, x = rng.integers(0, max(1, h - ch + 1)), rng.integers(0, max(1, w - cw + 1))
         piece = image[y : y + ch, x : x + cw]
@@ -454,6 +497,7 @@ class Composer:
         in_a_row = count > 1 and rng.random() < 0.5
         row_height = np.exp(rng.uniform(np.log(self.smallest), np.log(min(LARGEST, 1.25 * aspect / max(count, 1)))))
         placed: list[np.ndarray] = []
+        front = np.zeros((size, size), np.float32)  # where faces are that later ones' shoulders must not hide
         for index in range(count):
             cutout = self.face(rng)
             for _ in range(12):
@@ -483,21 +527,26 @@ class Composer:
                     break
             else:
                 continue
-            self._paste_face(rng, canvas, cutout, matrix, whole=len(placed) == 0)
+            self._paste_face(rng, canvas, cutout, matrix, front if placed else None)
             placed.append(points)
+            up = FOREHEAD * (points[27] - points[8])
+            hull = cv2.convexHull(np.concatenate([points, points[17:27] + up]).astype(np.int32))
+            cv2.fillConvexPoly(front, hull, 1.0, cv2.LINE_AA)
         if spoil:
             canvas = spoil_picture(rng, canvas)
         return Scene(canvas, np.array(placed, np.float32).reshape(-1, 66, 2))
 
     def _paste_face(
-        self, rng: np.random.Generator, canvas: np.ndarray, cutout: Cutout, matrix: np.ndarray, whole: bool
+        self, rng: np.random.Generator, canvas: np.ndarray, cutout: Cutout, matrix: np.ndarray, front: np.ndarray | None
     ) -> None:
         size = self.size
         image = colourise(rng, cutout.image)
         points = cutout.points @ matrix[:, :2].T + matrix[:, 2]
         face = points.max(0) - points.min(0)
         alpha = head_alpha(rng, cutout)
-        if whole and cutout.alpha is None and rng.random() < 0.35:  # the picture goes on to the frame's edge, blurred
+        if (
+            front is None and cutout.alpha is None and rng.random() < 0.35
+        ):  # the picture goes on to the frame's edge, blurred
             wide = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
             blurred = soften(wide, max(1.0, 0.06 * size))
             # Only away from the face: what is left of it there must not look like a second one.
@@ -510,10 +559,13 @@ class Composer:
             drop = down * rng.uniform(0.4, 0.9)
             corners = np.array([neck - across * a, neck + across * a, neck + drop + across * b, hem + across * b,
                                 hem - across * b, neck + drop - across * b])  # fmt: skip
+            before = canvas.copy() if front is not None else None
             cv2.fillPoly(canvas, [corners.astype(np.int32)], tuple(map(float, _colour(rng))), cv2.LINE_AA)
+            if before is not None:
+                np.copyto(canvas, before, where=front[..., None] > 0.5)
         if cutout.alpha is None and rng.random() < 0.3:  # light that does not fit the room
             image = np.clip(image * np.exp(rng.normal(0, 0.25)), 0, 255).astype(np.uint8)
-        paste(canvas, image, alpha, matrix)
+        paste(canvas, image, alpha, matrix, front)
         if rng.random() < 0.15:  # something before the face
             where = points[rng.integers(66)] + rng.normal(0, 0.1, 2) * face
             if rng.random() < 0.6:
