@@ -19,7 +19,7 @@ from tracker import Tracker
 ROOT = Path(__file__).resolve().parent.parent
 CLIP = ROOT / "samples" / "talking_head.mp4"
 PICTURE = ROOT / "docs" / "pictures" / "tracking.png"
-FRAMES = (20, 60, 120)
+FRAMES = (20, 60, 135)  # talks, turns, leans with a wink
 
 
 def tracked_frames(clip: Path, numbers: tuple[int, ...], model: int, model_dir: str | None) -> list[np.ndarray]:

@@ -161,6 +161,8 @@ def test_files_and_modules_that_are_named_exist(text: str) -> None:
     modules = re.findall(r"(?:-m |`)((?:training|release|output)\.\w+)", plain)
     for module in modules:
         assert (ROOT / (module.replace(".", "/") + ".py")).exists(), module
+    for package in re.findall(r"-m ([a-z]+)(?![\w.])", plain):
+        assert package in ("venv", "pytest") or (ROOT / package / "__main__.py").exists(), package
 
 
 def test_quoted_messages_are_those_of_the_program() -> None:
