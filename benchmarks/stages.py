@@ -14,7 +14,7 @@ import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,7 @@ def measure(
     with ExitStack() as stack:
         receiver = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         receiver.bind(("127.0.0.1", 0))
+        receiver.setblocking(False)
         sender = stack.enter_context(PacketSender("127.0.0.1", receiver.getsockname()[1]))
         tracker = stack.enter_context(
             Tracker(
@@ -144,11 +145,8 @@ def measure(
             sender.send(packet.encode(faces, time.time(), width, height))
             if faces:
                 watches.next_frame()
-            receiver.setblocking(False)
-            try:
+            with suppress(BlockingIOError):
                 receiver.recv(65536)
-            except BlockingIOError:
-                pass
         # How long the detector takes, which after the first frame had no reason to run.
         for _ in range(20):
             for detector in tracker._detectors:
