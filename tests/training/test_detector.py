@@ -60,6 +60,33 @@ def test_the_same_generator_gives_the_same_scene(composer):
     np.testing.assert_array_equal(first.points, second.points)
 
 
+def test_a_picture_is_not_pasted_over_what_is_in_front():
+    canvas = np.zeros((40, 40, 3), np.uint8)
+    front = np.zeros((40, 40), np.float32)
+    front[:, :20] = 1
+    image = np.full((40, 40, 3), 200, np.uint8)
+    scenes.paste(canvas, image, np.ones((40, 40), np.float32), np.eye(2, 3), front)
+    assert (canvas[:, :20] == 0).all()
+    assert (canvas[2:-2, 22:-2] == 200).all()
+
+
+def test_replayed_scenes_keep_their_faces_in_place(composer, monkeypatch):
+    monkeypatch.setattr(scenes, "spoil_picture", lambda rng, image: image)
+    replay = scenes.Replay(composer, keep=100)
+    rng = np.random.default_rng(3)
+    shown = [scene for _ in range(4) for scene in replay(rng, 4)]
+    assert len(shown) == len(replay.kept) == 16  # all new, as so few are kept
+    mirrored = 0
+    for scene, made in zip(shown, replay.kept, strict=True):
+        if (scene.image == made.image).all():
+            np.testing.assert_array_equal(scene.points, made.points)
+        else:
+            np.testing.assert_array_equal(scene.image, made.image[:, ::-1])
+            np.testing.assert_allclose(scene.boxes[:, 0], 223 - made.boxes[:, 2], atol=1e-3)
+            mirrored += 1
+    assert 0 < mirrored < 16
+
+
 def test_targets_have_one_peak_for_each_face_and_decode_to_its_square():
     faces = np.array([[60, 80, 20], [160, 82, 40]], np.float32)
     heat, radius, weight = detector.targets(faces)
