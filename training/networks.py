@@ -88,7 +88,7 @@ def adopt(network: nn.Module, weights: dict[str, Tensor]) -> int:
     """Loads all weights that fit, and says how many.
 
     A stem for side 112 becomes one for side 224 that at first does the same to the picture made half as large: each
-    weight is spread over 2x2 pixels.
+    weight is spread over 2x2 pixels. The other way round, 2x2 weights are added up.
     """
     own, fitting = network.state_dict(), {}
     for key, value in weights.items():
@@ -96,6 +96,8 @@ def adopt(network: nn.Module, weights: dict[str, Tensor]) -> int:
             continue
         if value.ndim == 4 and value.shape[-1] == 3 and own[key].shape[-1] == 6:
             value = value.repeat_interleave(2, 2).repeat_interleave(2, 3) / 4
+        elif value.ndim == 4 and value.shape[-1] == 6 and own[key].shape[-1] == 3:
+            value = 4 * nn.functional.avg_pool2d(value, 2)
         if value.shape == own[key].shape:
             fitting[key] = value
     network.load_state_dict(fitting, strict=False)

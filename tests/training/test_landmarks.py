@@ -161,13 +161,16 @@ def test_maps_decode_to_any_position(name):
     np.testing.assert_allclose(beside, shares.numpy() * side, atol=0.05)
 
 
-def test_a_larger_stem_starts_as_the_smaller_one():
-    small, large = LandmarkNetwork(LANDMARK_MODELS["V"]), LandmarkNetwork(LANDMARK_MODELS["3"])
+def test_stems_for_other_sides_start_as_the_same():
+    small, large, again = (LandmarkNetwork(LANDMARK_MODELS[name]).eval() for name in ("start", "3", "start"))
     adopt(large, small.state_dict())
+    adopt(again, large.state_dict())
     image = torch.randn(1, 3, 112, 112)
     doubled = image.repeat_interleave(2, 2).repeat_interleave(2, 3)
     with torch.no_grad():
-        torch.testing.assert_close(large.eval()(doubled)[0], small.eval()(image)[0], atol=1e-4, rtol=1e-4)
+        positions = small(image)[0]
+        torch.testing.assert_close(large(doubled)[0], positions, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(again(image)[0], positions, atol=1e-4, rtol=1e-4)
 
 
 def test_calibration_lifts_faces_and_holds_the_rest_down():
