@@ -96,7 +96,8 @@ def iou(a: Box, b: Box) -> float:
     if width <= 0 or height <= 0:
         return 0.0
     overlap = width * height
-    return overlap / (a[2] * a[3] + b[2] * b[3] - overlap)
+    union = a[2] * a[3] + b[2] * b[3] - overlap
+    return min(overlap / union, 1.0) if union > 0 else 0.0  # rounding can make thin boxes overlap by more than all
 
 
 def group(detections: Sequence[Detection]) -> list[Detection]:
