@@ -47,14 +47,18 @@ def test_two_do_not_share_their_values():
 
 @given(
     st.integers(0, 2**32 - 1),
-    st.sampled_from([100, 1000, 5000]),
+    st.sampled_from([(100, 0.25), (1000, 0.12), (5000, 0.1)]),
     st.sampled_from(["uniform", "normal", "exponential"]),
 )
-def test_stays_near_the_true_median(seed, count, distribution):
-    """By rank: the result splits the values nearly in half."""
+def test_stays_near_the_true_median(seed, size, distribution):
+    """By rank: the result splits the values nearly in half, within some five standard deviations.
+
+    Of 100 values the first 64 decide alone, which is the worst there is.
+    """
+    count, tolerance = size
     values = getattr(np.random.default_rng(seed), distribution)(size=count)
     rank = (values < remedian(values).median()).mean()
-    assert 0.4 < rank < 0.6
+    assert abs(rank - 0.5) < tolerance
 
 
 @given(st.lists(numbers, min_size=1, max_size=300), st.integers(2, 8))
