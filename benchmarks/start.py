@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +22,8 @@ from benchmarks.common import ONE_THREAD, ROOT, Spread, machine, one_core, pinne
 from benchmarks.options import add_tracker_options
 
 PACKAGES = "import onnxruntime, cv2"
-#: How long a first datagram is waited for, seconds.
-PATIENCE = 60.0
+#: How long a first datagram is waited for, seconds, and how often the memory is looked at after that.
+PATIENCE, EVERY = 60.0, 0.02
 
 
 @dataclass
@@ -30,9 +31,9 @@ class Start:
     """One process.
 
     Attributes:
-        wall: seconds from its start to its first datagram, or to its end when none is waited for.
+        wall: seconds from its start to its first datagram, or to the end of its imports.
         cpu: its processor time until then, seconds; None where it can't be told.
-        memory: peak of the whole process, MB; None where it can't be told.
+        memory: its peak, MB, until then or, of the tracker, in the whole run; None where it can't be told.
     """
 
     wall: float
@@ -40,44 +41,81 @@ class Start:
     memory: float | None
 
 
-def start(command: Sequence[str], receiver: socket.socket | None) -> Start:
-    """Run a process to its end.
+def start_tracker(arguments: Sequence[str], receiver: socket.socket) -> Start:
+    """Run the program to its end.
 
     Raises:
         RuntimeError: it failed, or sent nothing.
     """
+    began = time.perf_counter()
+    with launch([str(ROOT / "facetracker.py"), *arguments]) as process:
+        receiver.settimeout(EVERY)
+        wall = cpu = memory = None
+        while process.poll() is None or wall is None:
+            ended = process.poll() is not None
+            memory = peak_memory(process.pid) or memory
+            try:
+                receiver.recv(65536)
+            except TimeoutError:
+                if ended or (wall is None and time.perf_counter() - began > PATIENCE):
+                    break
+            else:
+                if wall is None:
+                    wall = time.perf_counter() - began
+                    cpu = processor_time(process.pid)
+        if wall is None or process.returncode:
+            process.kill()
+            raise RuntimeError(f"The tracker failed: {complaint(process) or 'it sent nothing'}")
+    return Start(wall, cpu, memory)
+
+
+def start_imports(packages: str = PACKAGES) -> Start:
+    """Run an interpreter that only imports.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    began = time.perf_counter()
+    with launch(["-c", f"{packages}; print('imported', flush=True); input()"]) as process:
+        assert process.stdout is not None
+        imported = process.stdout.readline()
+        result = Start(time.perf_counter() - began, processor_time(process.pid), peak_memory(process.pid))
+        process.kill()
+        if not imported:
+            raise RuntimeError(f"The imports failed: {complaint(process)}")
+    return result
+
+
+def launch(arguments: Sequence[str]) -> subprocess.Popen[str]:
+    """A Python process with one thread."""
     # Without leave to keep its bytecode the program would be compiled with each start.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *command], env=environment | ONE_THREAD, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        env=environment | ONE_THREAD,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    sent = receiver is None
-    cpu = memory = None
-    if receiver is not None:
-        try:
-            receiver.recv(65536)
-            wall = time.perf_counter() - began
-            cpu = processor_time(process.pid)
-            sent = True
-        except TimeoutError:
-            process.kill()
+
+
+def complaint(process: subprocess.Popen[str]) -> str:
+    """The last line of standard error of a process that has ended."""
     assert process.stderr is not None
-    complaint = process.stderr.read().decode(errors="replace").strip()
-    if hasattr(os, "wait4"):
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if receiver is None:
-            cpu = usage.ru_utime + usage.ru_stime
-        memory = usage.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
-    else:
-        process.wait()
-    if receiver is None:
-        wall = time.perf_counter() - began
-    process.stderr.close()
-    if process.returncode or not sent:
-        raise RuntimeError(f"{' '.join(command)} failed: {complaint or 'it sent nothing'}")
-    return Start(wall, cpu, memory)
+    return "".join(process.stderr.read().strip().splitlines()[-1:])
+
+
+def peak_memory(pid: int) -> float | None:
+    """Most memory that a running process has had resident, MB; None where it can't be told.
+
+    Not `ru_maxrss`, which on Linux begins with the memory of the process that started it.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 
 def processor_time(pid: int) -> float | None:
@@ -97,19 +135,16 @@ def measure(clip: Path, model: int, model_dir: Path | None, count: int) -> tuple
     tracker, imports = [], []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver, pinned(one_core()):
         receiver.bind(("127.0.0.1", 0))
-        receiver.settimeout(PATIENCE)
-        program = [str(ROOT / "facetracker.py"), "-c", str(clip), "-p", str(receiver.getsockname()[1])]
-        program += ["--model", str(model), "--silent", "1", "--max-threads", "1"]
-        program += ["--model-dir", str(model_dir)] if model_dir else []
+        arguments = ["-c", str(clip), "-p", str(receiver.getsockname()[1]), "--model", str(model)]
+        arguments += ["--silent", "1", "--max-threads", "1"]
+        arguments += ["--model-dir", str(model_dir)] if model_dir else []
         for _ in range(count + 1):  # the first one fills the caches
-            tracker.append(start(program, receiver))
+            tracker.append(start_tracker(arguments, receiver))
             receiver.setblocking(False)
-            try:
+            with suppress(BlockingIOError):
                 while True:
-                    receiver.recv(65536)  # the rest of the clip
-            except BlockingIOError:
-                receiver.settimeout(PATIENCE)
-            imports.append(start(["-c", PACKAGES], None))
+                    receiver.recv(65536)  # what is left of this one
+            imports.append(start_imports())
     return tracker[1:], imports[1:]
 
 
@@ -119,7 +154,7 @@ def report(tracker: Sequence[Start], imports: Sequence[Start]) -> str:
     for title, name in (
         ("to the first datagram, to the end of the imports: s", "wall"),
         ("processor time until then, s", "cpu"),
-        ("peak memory of the whole run, MB", "memory"),
+        ("peak memory, MB", "memory"),
     ):
         values = [[getattr(start, name) for start in starts] for starts in (tracker, imports)]
         if None not in values[0] + values[1]:
