@@ -274,8 +274,9 @@ def _draw_points(canvas: _Canvas, face: Face, unit: float) -> None:
         canvas.disc((column, row), 2.4 * unit, _OUTLINE)
     for (row, column), colour in zip(face.lms[:66, :2], colours, strict=False):
         canvas.disc((column, row), 1.7 * unit, colour)
-    for row, column in face.lms[66:, :2]:
-        canvas.ring((column, row), 3.2 * unit, _PUPIL, 1.3 * unit)
+    for row, column, sureness in face.lms[66:]:
+        if sureness > 0:  # 0: not looked for
+            canvas.ring((column, row), 3.2 * unit, _PUPIL, 1.3 * unit)
 
 
 def _draw_pose(

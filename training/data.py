@@ -37,11 +37,18 @@ JAW, BROWS, NOSE = range(0, 17), range(17, 27), range(27, 36)
 RIGHT_EYE, LEFT_EYE, MOUTH = range(36, 42), range(42, 48), range(48, 66)
 RIGHT_OUTER_CORNER, LEFT_OUTER_CORNER = 36, 45
 
-# lm_modelT: which of its 30 points stands for each of the 66, and the mirror permutation of the 30.
+# lm_modelT: which of its 30 points stands for each of the 66 ...
 POINTS30_OF_66 = np.array(
     [0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7, 7, 8, 8, 9, 10, 10, 11, 11, 12, 21, 21, 21, 22, 23, 23,
      23, 23, 23, 13, 14, 14, 15, 16, 16, 17, 18, 18, 19, 20, 20, 24, 25, 25, 25, 26, 26, 27, 27, 27, 24, 24, 28,
      28, 28, 26, 29, 29, 29]
+)  # fmt: skip
+# ... and of which of the 66 each of the 30 is the mean. On jaw, brows and bridge, and at the mouth's corners, it is one
+# point out of its group: those that the pose is fitted to (0 2 8 14 16 27 30 33), and such that left mirrors right.
+MEMBERS_OF_30 = (
+    [0], [2], [5], [8], [11], [14], [16], [17], [19], [21], [22], [24], [26],
+    [36], [37, 38], [39], [40, 41], [42], [43, 44], [45], [46, 47],
+    [27], [30], [31, 32, 33, 34, 35], [58], [49, 50, 51], [62], [54, 55, 56], [59, 60, 61], [63, 64, 65],
 )  # fmt: skip
 
 

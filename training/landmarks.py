@@ -37,11 +37,10 @@ CHECKPOINT_SECONDS = 180
 
 
 def group_points(points: np.ndarray, count: int) -> np.ndarray:
-    """The 66 points [..., 66, 2] as a model's `count` points: themselves, or the means of lm_modelT's 30 groups."""
+    """The 66 points [..., 66, 2] as a model's `count` points: themselves, or what lm_modelT's 30 stand for."""
     if count == data.POINTS:
         return points
-    of_66 = data.POINTS30_OF_66
-    return np.stack([points[..., of_66 == j, :].mean(-2) for j in range(count)], -2)
+    return np.stack([points[..., members, :].mean(-2) for members in data.MEMBERS_OF_30], -2)
 
 
 def sampling_weights(faces: crops.Crops) -> np.ndarray:

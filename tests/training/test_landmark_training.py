@@ -57,6 +57,18 @@ def test_mirroring_swaps_the_sides():
     assert {k: int(data.MIRROR[k]) for k in named} == named
 
 
+def test_the_30_points_mirror_each_other_and_belong_to_their_groups():
+    members = {tuple(group) for group in data.MEMBERS_OF_30}
+    assert len(members) == 30
+    for point, group in enumerate(data.MEMBERS_OF_30):
+        assert set(data.POINTS30_OF_66[group]) == {point}
+        assert tuple(sorted(data.MIRROR[group].tolist())) in members
+    points = np.random.default_rng(0).random((66, 2))
+    thirty = landmarks.group_points(points, 30)
+    fitted = [0, 2, 8, 14, 16, 27, 30]  # by the pose, beside 33, which stands for all nostrils
+    assert np.allclose(thirty[data.POINTS30_OF_66[fitted]], points[fitted])
+
+
 def test_nobody_is_on_both_sides_of_the_hold_out():
     names = ["Colin_Powell_0095.webp", "Colin_Powell_0001.webp"]
     assert {data.person_of(n, "expressions") for n in names} == {"colin_powell"}
