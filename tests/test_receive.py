@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -47,6 +48,8 @@ def start(root, *arguments, **options) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell's background jobs, of which these tests may be one, ignore Ctrl-C and hand that on.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler) if os.name == "posix" else None,
         **options,
     )
 
