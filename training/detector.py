@@ -303,13 +303,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--pictures", type=Path, help="folder of pictures without faces, for backgrounds")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=1, help="processes that make the pictures")
-    parser.add_argument("--evaluate", action="store_true", help="only evaluate what is there")
-    parser.add_argument("--output", type=Path, default=data.repository() / "models")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    cv2.setNumThreads(1)
+    arguments = runner.parse(parser)
     path = arguments.output / NAME
     held_out = scenes.Composer(image_source(held_out=True), SIZE)
     if not arguments.evaluate:

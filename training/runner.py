@@ -3,6 +3,7 @@ its check."""
 
 from __future__ import annotations
 
+import argparse
 import copy
 import math
 import time
@@ -10,6 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -18,11 +20,24 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from training import data
 from training.networks import convolution
 
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # RGB, of values in 0..1
 STD = np.array([0.229, 0.224, 0.225], np.float32)
 OPSET = 13  # every operator used here is in it, and onnxruntime 1.17 reads it
+
+
+def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Read the command line with the options that all trainings have, and set the threads it names."""
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes that make the pictures")
+    parser.add_argument("--evaluate", action="store_true", help="only evaluate what is there")
+    parser.add_argument("--output", type=Path, default=data.repository() / "models")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    cv2.setNumThreads(1)
+    return arguments
 
 
 def device() -> torch.device:
