@@ -123,19 +123,33 @@ def test_crops_move_by_parts_of_a_pixel(model):
 # Eyes that are none
 
 
-@pytest.mark.parametrize(
-    "points",
-    [
-        np.zeros((66, 3)),
-        np.full((66, 3), np.nan),
-        np.full((66, 3), np.inf),
-        landmarks(((100, 80), (100, 80)), ((200, 80), (240, 80))),
-        landmarks(((100, 80), (140, 80)), ((200, 80), (200, 80.0001))),
-    ],
-    ids=["zeros", "nan", "infinite", "right eye without width", "left eye without width"],
-)
-def test_eyes_without_extent_have_no_pupils(model, points):
-    assert (model.locate(np.zeros((160, 250, 3), np.uint8), points) == 0).all()
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf], ids=["zeros", "nan", "infinite"])
+def test_eyes_that_are_nowhere_have_no_pupils(model, value):
+    assert (model.locate(np.zeros((160, 250, 3), np.uint8), np.full((66, 3), value)) == 0).all()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("other_corner", [(0, 0), (1e-4, -1e-4)], ids=["a point", "less than a pixel's thousandth"])
+@pytest.mark.parametrize("maps", [None, np.nan, np.inf, 1e30])
+def test_an_eye_without_extent_has_its_pupil_between_the_corners(model, monkeypatch, other_corner, maps):
+    """Whatever the model sees in its crop, which is one pixel; the other eye is as it was."""
+    if maps is not None:
+        infer = model.infer
+
+        def spoil(tensor):
+            found = infer(tensor).copy()
+            found[spoilt] = maps
+            return found
+
+        monkeypatch.setattr(model, "infer", spoil)
+    frame = np.zeros((160, 250, 3), np.uint8)
+    for spoilt, corners in enumerate([(100, 80), (200, 80)]):
+        points = LEVEL.copy()
+        ends = [36, 39] if spoilt == 0 else [42, 45]
+        points[ends, 1::-1] = corners, np.add(corners, other_corner)
+        pupils = model.locate(frame, points)
+        np.testing.assert_allclose(pupils[spoilt], (80, corners[0], 0), atol=1e-4)
+        np.testing.assert_allclose(pupils[1 - spoilt], (80, (220, 120)[spoilt], 0.9), rtol=1e-5)
 
 
 @pytest.mark.parametrize("distance", [-1000, -20, 240, 5000, 1e6, 1e9])

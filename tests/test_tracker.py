@@ -764,3 +764,26 @@ def test_a_landmark_model_of_nan_finds_no_face(tmp_path):
     folder = tiny.write(tmp_path, files)
     with Tracker(640, 360, model_dir=folder, max_threads=1, no_gaze=True, threshold=0.0) as tracker:
         assert tracker.predict(np.zeros((360, 640, 3), np.uint8)) == []
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("corners", [[(36, 39)], [(42, 45)], [(36, 39), (42, 45)]], ids=["right", "left", "both"])
+def test_eyes_of_zero_width_end_to_end(tmp_path, corners):
+    """Their pupils lie on the corners, with confidence 0; the face stays, every number finite."""
+    shape = Person(112, 112, size=120).landmarks()
+    for first, second in corners:
+        shape[second] = shape[first]
+    files = {
+        "mnv3_detection_opt.onnx": tiny.detector([(28, 28, 0.9, 0.5)]),
+        "lm_model3_opt.onnx": tiny.landmark_model(tiny.landmark_maps(shape, 224, 28), 224),
+        "mnv3_gaze32_split_opt.onnx": tiny.gaze_model(),
+    }
+    frame = np.zeros((360, 640, 3), np.uint8)
+    with Tracker(640, 360, model_dir=tiny.write(tmp_path, files), max_threads=1, static_model=False) as tracker:
+        for _ in range(5):
+            (face,) = tracker.predict(frame)
+            assert all_finite(face)
+            for pupil, (first, second) in zip((66, 67), ((36, 39), (42, 45)), strict=True):
+                empty = (first, second) in corners
+                assert face.lms[pupil, 2] == pytest.approx(0.0 if empty else 0.9, abs=1e-5)
+                np.testing.assert_allclose(face.lms[pupil, :2], face.lms[[first, second], :2].mean(axis=0), atol=1e-3)

@@ -14,6 +14,8 @@ from .models import GAZE_FILE, load
 EYE_CORNERS = np.array([[36, 39], [42, 45]])
 #: Half width and half height of an eye's crop, in units of half the distance of its corners.
 CROP_RADIUS = (1.4, 1.2)
+#: An eye whose corners are no further apart than this (pixels, in both directions) shows no pupil.
+MIN_EYE = 1e-3
 
 
 class GazeModel:
@@ -44,12 +46,13 @@ class GazeModel:
             landmarks: (66, 2 or more) row, column.
 
         Returns:
-            (2, 3) row, column, confidence of the right and the left pupil; 0 for both when an eye has no extent, nan
-            for one that the model gives no finite value for.
+            (2, 3) row, column, confidence of the right and the left pupil. In an eye without extent it lies between the
+            corners, with confidence 0. All is 0 when a corner is not finite; nan stands for a pupil that the model
+            gives no finite value for.
         """
         corners = landmarks[EYE_CORNERS, 1::-1]  # [eye, corner, x and y]
         pupils = np.zeros((2, 3))
-        if not np.isfinite(corners).all() or (np.abs(corners[:, 1] - corners[:, 0]).max(axis=1) < 1e-3).any():
+        if not np.isfinite(corners).all():
             return pupils
         to_frame = [self.crop_to_frame(first, second, mirrored=eye == 1) for eye, (first, second) in enumerate(corners)]
         maps = self.infer(self.prepare(frame, to_frame))
@@ -60,6 +63,10 @@ class GazeModel:
         for eye, transform in enumerate(to_frame):
             pupils[eye, 1::-1] = transform[:, :2] @ in_crop[eye, :2] + transform[:, 2]
         pupils[:, 2] = in_crop[:, 2]
+        empty = np.abs(corners[:, 1] - corners[:, 0]).max(axis=1) < MIN_EYE
+        if empty.any():
+            pupils[empty, 1::-1] = corners[empty].mean(axis=1)
+            pupils[empty, 2] = 0.0
         return pupils
 
     def crop_to_frame(self, first: np.ndarray, second: np.ndarray, mirrored: bool) -> np.ndarray:
