@@ -23,6 +23,8 @@ from tracking.models import LANDMARK_MODELS, default_model_dir
 from tracking.slots import Slot
 
 _log = logging.getLogger(__name__)
+#: What is reported of a detector that fails while there are other faces, or another detector.
+DETECTOR_FAILS = "A face detector fails, and tracking goes on without what it would find"
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -58,6 +60,7 @@ class Tracker:
         static_model: do not adapt the 3D face shape to the person.
         feature_level: 2 all features, 1 without steepness, quirk and in/out, 0 none.
         try_hard: detect with both detectors and also try the whole frame.
+        report: gets a line for each kind of trouble that tracking goes on in spite of.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -87,6 +90,7 @@ class Tracker:
         static_model: bool = False,
         feature_level: int = 2,
         try_hard: bool = False,
+        report: Callable[[str], None] = _log.warning,
     ) -> None:
         if model_type not in LANDMARK_MODELS:
             raise ValueError(f"There is no model {model_type}; models are {sorted(LANDMARK_MODELS)}.")
@@ -121,7 +125,7 @@ class Tracker:
         self._detectors = [found for found in (detector, retinaface) if found is not None]
         self._scan = None
         if use_retinaface and retinaface is not None and max_faces > 1:
-            self._scan = BackgroundScan(retinaface.detect, retinaface.cancel, _log.warning)
+            self._scan = BackgroundScan(retinaface.detect, retinaface.cancel, report)
             self._end_scan = weakref.finalize(self, self._scan.close)
 
         level = min(feature_level, 1) if model_type == -1 else feature_level
@@ -140,7 +144,8 @@ class Tracker:
         self._held = 0  # how many faces the previous frame had
         self._frames_without_face = 0
         self._frames_since_scan = 0
-        self._reported: set[type[Exception]] = set()  # what faces were left out for
+        self._report = report
+        self._reported: set[tuple[str, type[Exception]]] = set()
 
     def __enter__(self) -> Tracker:
         return self
@@ -169,7 +174,8 @@ class Tracker:
 
         Raises:
             ValueError: the frame is of another kind.
-            Exception: whatever a step raised when it failed on every face of the frame.
+            Exception: whatever a step raised when it failed on every face of the frame, or the detector when it failed
+                and no face was there without it. No face is forgotten for that.
         """
         frame = np.asarray(frame)
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or 0 in frame.shape:
@@ -179,7 +185,7 @@ class Tracker:
         self.timings = Timings()
 
         began = time.perf_counter()
-        candidates = self._candidates(frame, additional_faces)
+        candidates, failure = self._candidates(frame, additional_faces)
         detected = time.perf_counter()
         crops = [
             crop
@@ -188,6 +194,10 @@ class Tracker:
         ]
         cropped = time.perf_counter()
         detections = group(self._landmarks(crops))[: self._max_faces]
+        if failure is not None:
+            if not detections:
+                raise failure
+            self._report_once(DETECTOR_FAILS, failure)
         self._add_pupils(frame, detections)
         tracked = time.perf_counter()
         faces = self._assign(detections, width, height)
@@ -212,17 +222,20 @@ class Tracker:
             slot.resize(x_scale, y_scale)
         self._size = (width, height)
 
-    def _candidates(self, frame: np.ndarray, additional_faces: Sequence[Box]) -> list[Box]:
-        """Boxes to be tried: held ones first, then the caller's, then the detectors', which run only when needed."""
+    def _candidates(
+        self, frame: np.ndarray, additional_faces: Sequence[Box]
+    ) -> tuple[list[Box], Exception | None]:
+        """Boxes to be tried: held ones first, then the caller's, then the detectors', which run only when needed.
+
+        Also what the detectors failed with, if all that ran did: the other boxes may still show faces.
+        """
         candidates = [*self._boxes, *additional_faces]
         arrived = self._scan.results() if self._scan is not None else []  # also when not needed: they grow stale
+        detectors: Sequence[FaceDetector | RetinaFaceDetector] = ()
         self._frames_since_scan += 1
         if self._held == 0:
             self._frames_since_scan = 0
-            for detector in self._detectors:
-                candidates += detector.detect(frame)
-            if self._try_hard:
-                candidates.append((0.0, 0.0, float(frame.shape[1]), float(frame.shape[0])))
+            detectors = self._detectors
         elif self._held < self._max_faces:
             candidates += arrived
             if self._frames_since_scan >= self._scan_every:
@@ -230,10 +243,20 @@ class Tracker:
                 if self._scan is not None:
                     self._scan.start(frame)
                 else:
-                    candidates += self._detectors[0].detect(frame)
+                    detectors = self._detectors[:1]
         else:
             self._frames_since_scan = 0
-        return candidates
+        failures: list[Exception] = []
+        for detector in detectors:
+            try:
+                candidates += detector.detect(frame)
+            except Exception as error:  # those of onnxruntime and OpenCV share no base class
+                failures.append(error)
+        if failures and len(failures) < len(detectors):
+            self._report_once(DETECTOR_FAILS, failures.pop())
+        if self._held == 0 and self._try_hard:
+            candidates.append((0.0, 0.0, float(frame.shape[1]), float(frame.shape[0])))
+        return candidates, failures[0] if failures else None
 
     def _landmarks(self, crops: Sequence[Crop]) -> list[Detection]:
         """Landmarks of the crops that show a face."""
@@ -263,7 +286,7 @@ class Tracker:
     ) -> list[_R]:
         """Apply a function to each item, on the pool when one is given and there are several.
 
-        An item that it fails on is left out, and the first failure of its type logged. When it fails on all of them,
+        An item that it fails on is left out, and the first failure of its type reported. When it fails on all of them,
         so does the frame: the error is raised.
         """
 
@@ -279,10 +302,14 @@ class Tracker:
         if errors and len(errors) == len(items):
             raise errors[0]
         for error in errors:
-            if type(error) not in self._reported:
-                self._reported.add(type(error))
-                _log.warning("A face is left out of a frame (%s: %s).", type(error).__name__, error)
+            self._report_once("A face is left out of a frame", error)
         return [result for results, _ in outcomes for result in results]
+
+    def _report_once(self, what: str, error: Exception) -> None:
+        """Tell what happens because of an error, once for each type of it."""
+        if (what, type(error)) not in self._reported:
+            self._reported.add((what, type(error)))
+            self._report(f"{what} ({type(error).__name__}: {' '.join(str(error).split())}).")
 
     def _assign(self, detections: Sequence[Detection], width: int, height: int) -> list[Face]:
         """Give the detections to the slots and update these; slots without one are lost."""

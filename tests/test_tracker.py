@@ -64,6 +64,7 @@ class World:
     held: list[bool] = field(default_factory=list)
     failing: dict[str, list[Person]] = field(default_factory=dict)  # step -> people whom it fails on
     not_finite: dict[str, list[Person]] = field(default_factory=dict)
+    broken_detector: bool = False
 
     def at(self, x: float, y: float) -> Person | None:
         """The person nearest to a place, if they are there."""
@@ -91,6 +92,8 @@ def world(monkeypatch) -> World:
 
         def detect(self, frame):
             world.detections += 1
+            if world.broken_detector:
+                raise cv2.error("detect: it will not")
             return [p.box for p in sorted(world.people, key=lambda p: -p.conf)][: self.max_faces]
 
     class FakeRetinaFace:
@@ -641,6 +644,63 @@ def test_a_face_that_a_step_fails_on_is_left_out_and_the_other_kept(world, monke
     assert len(messages) <= 1
     if how == "raises" and step != "solvePnP":
         assert messages == [f"A face is left out of a frame (error: {step}: it will not)."]
+
+
+def test_a_detector_that_fails_leaves_the_faces_that_are_held(world):
+    reports: list[str] = []
+    tracker = make(max_faces=2, scan_every=2, report=reports.append)
+    world.people = [Person(160, 150)]
+    (before,) = look(world, tracker)
+    world.people.append(Person(450, 150))
+    world.broken_detector = True
+    runs = world.detections
+    for _ in range(100):
+        (face,) = look(world, tracker)
+        assert face.id == before.id
+    assert world.detections == runs + 50, "it is tried again at every scan"
+    assert reports == [
+        "A face detector fails, and tracking goes on without what it would find (error: detect: it will not)."
+    ]
+    world.broken_detector = False
+    assert len(look(world, tracker, 2)) == 2
+
+
+def test_a_detector_that_fails_while_a_lost_face_is_sought(world):
+    """Its old place is still tried, and without a face there the frame fails: so that a lasting fault becomes known."""
+    reports: list[str] = []
+    tracker = make(discard_after=3, report=reports.append)
+    world.people = [Person(160, 150)]
+    look(world, tracker)
+    people, world.people = world.people, []
+    look(world, tracker)
+    world.broken_detector = True
+    for _ in range(30):
+        with pytest.raises(cv2.error, match="detect: it will not"):
+            look(world, tracker)
+    assert reports == []
+    world.people = people
+    assert len(look(world, tracker)) == 1 and len(reports) == 1
+
+
+def test_of_two_detectors_one_may_fail(world):
+    reports: list[str] = []
+    tracker = make(try_hard=True, report=reports.append)
+    world.broken_detector = True
+    assert look(world, tracker, 3) == [], "nobody is there, which the other one says"
+    world.people = [Person(160, 150)]
+    assert len(look(world, tracker)) == 1
+    assert world.retina_detections == 4 and len(reports) == 1
+
+
+def test_without_a_face_a_detector_that_fails_makes_the_frame_fail(world):
+    tracker = make()
+    world.broken_detector = True
+    for _ in range(3):
+        with pytest.raises(cv2.error, match="detect: it will not"):
+            look(world, tracker)
+    world.broken_detector = False
+    world.people = [Person(160, 150)]
+    assert len(look(world, tracker)) == 1
 
 
 def break_solver(monkeypatch, how: str, concerned) -> None:
