@@ -49,7 +49,7 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
         # The window comes before everything that starts threads.
         window = resources.enter_context(make_window()) if options.visualize else None
         reader = resources.enter_context(open_reader(options))
-        stream = frames(reader, options, interrupts)
+        stream = frames(reader, options, interrupts, window)
         if first := next(stream, None):
             tracker = resources.enter_context(make_tracker(options, first[1]))
             # Files come last: those of an earlier run are only replaced when there is something new.
@@ -67,7 +67,7 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
         console.summary()
         if reader.failure:
             raise InputError(reader.failure)
-        if not (first or interrupts.received):
+        if not (first or interrupts.received or (window and window.left)):
             raise InputError(f"Nothing came from {reader.name}.")
 
 
@@ -128,11 +128,12 @@ def make_tracker(options: Options, frame: np.ndarray) -> Tracker:
 
 
 def frames(
-    reader: InputReader, options: Options, interrupts: Interrupts
+    reader: InputReader, options: Options, interrupts: Interrupts, window: Window | None = None
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Time of capture (Unix seconds) and BGR frame, until the input ends or a signal comes.
 
-    Cameras are held to `--fps`; files and raw frames come as fast as they are taken.
+    Cameras are held to `--fps`; files and raw frames come as fast as they are taken. While a camera has no frame, which
+    may last a minute, the window is asked whether the user quits.
     """
     pace = Pace(options.fps if reader.is_live else 0)
 
@@ -150,7 +151,7 @@ def frames(
         elif reader.ended and options.repeat_video:
             if not reader.restart():
                 return
-        elif not reader.is_open():
+        elif not reader.is_open() or (window and not window.show()):
             return
 
 

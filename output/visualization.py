@@ -79,6 +79,9 @@ class Window:
     Make it before threads are started: on Linux a display is tried in a forked process first, as the toolkit
     inside OpenCV aborts the whole program when it can't use one.
 
+    Attributes:
+        left: the person pressed q in it or closed it.
+
     Raises:
         RuntimeError: there is no display that can be used (one sentence).
     """
@@ -87,20 +90,26 @@ class Window:
         if sys.platform == "linux":
             _try_display()
         self._title = title
+        self.left = False
         try:
             cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             raise RuntimeError(f"This OpenCV can't show a window ({error.err}).") from error
 
-    def show(self, frame: np.ndarray) -> bool:
-        """Show a picture, (height, width, 3) BGR. False when the person pressed q or closed the window."""
+    def show(self, frame: np.ndarray | None = None) -> bool:
+        """Show a picture, (height, width, 3) BGR, or let the last one stay. False when the person wants to leave.
+
+        Call it several times a second also while there is nothing new: keys and clicks are only taken here.
+        """
         try:
-            if cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1:
-                return False
-            cv2.imshow(self._title, frame)
-            return cv2.waitKey(1) & 0xFF not in (ord("q"), ord("Q"))
+            self.left = self.left or cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+            if not self.left:
+                if frame is not None:
+                    cv2.imshow(self._title, frame)
+                self.left = cv2.waitKey(1) & 0xFF in (ord("q"), ord("Q"))
         except cv2.error:  # how some toolkits answer for a window that was closed
-            return False
+            self.left = True
+        return not self.left
 
     def close(self) -> None:
         """Remove the window; a second time does nothing."""

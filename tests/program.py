@@ -47,10 +47,12 @@ def run(*arguments: object, stdin: bytes = b"", environment: dict[str, str] | No
 
 
 @contextmanager
-def running(*arguments: object, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen]:
-    """The tracker as it runs; killed at the end if it still does."""
+def running(
+    *arguments: object, environment: dict[str, str] | None = None, program: str = "facetracker.py"
+) -> Iterator[subprocess.Popen]:
+    """The tracker, or another program of this folder, as it runs; killed at the end if it still does."""
     process = subprocess.Popen(
-        command(*arguments),
+        [sys.executable, str(ROOT / program), *map(str, arguments)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

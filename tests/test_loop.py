@@ -101,6 +101,27 @@ def test_a_camera_without_a_frame_is_asked_again() -> None:
     assert values(FakeReader([1, None, None, 2], is_live=True), "-F", "0") == [1, 2]
 
 
+class FakeWindow:
+    """The user presses q when it was asked so many times."""
+
+    def __init__(self, quit_after: int) -> None:
+        self.asked = 0
+        self._quit_after = quit_after
+
+    def show(self, frame: np.ndarray | None = None) -> bool:
+        assert frame is None, "pictures are shown elsewhere"
+        self.asked += 1
+        return self.asked < self._quit_after
+
+
+def test_the_window_is_asked_while_a_camera_has_no_frame() -> None:
+    reader, window = FakeReader([1, 2, *[None] * 50, 3], is_live=True), FakeWindow(quit_after=7)
+    with Interrupts() as interrupts:
+        stream = frames(reader, parse(["-F", "0"]), interrupts, window)
+        assert [int(frame[0, 0, 0]) for _, frame in stream] == [1, 2]
+    assert window.asked == 7
+
+
 def test_only_a_camera_is_held_to_the_frame_rate() -> None:
     began = time.monotonic()
     values(FakeReader([1] * 200), "-F", "20")

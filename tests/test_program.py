@@ -455,6 +455,73 @@ def test_the_reader_of_the_output_goes_away(short_clip: Path, receiver: Receiver
         assert process.wait(30) == 0
 
 
+# --- A camera that misbehaves -----------------------------------------------------------------------------
+
+
+def faulty_camera(fault: str, speed: float, clip: Path, *options: object, **settings: dict[str, str]):
+    return running(fault, speed, clip, "-F", 0, *options, program="tests/faulty_camera.py", **settings)
+
+
+@pytest.mark.parametrize("fault", ["unplugged", "throws", "blocks", "is empty"])
+def test_a_camera_that_is_gone_for_thirty_seconds(fault: str, carphone: Path, receiver: Receiver) -> None:
+    with faulty_camera(fault, 10, carphone, "--port", receiver.port) as process:
+        lines = [process.stderr.readline().decode() for _ in range(2)]
+        receiver.wait_for(len(receiver.datagrams) + 5)
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 0 and err == b""
+    assert "'HD Webcam' sends no pictures" in lines[0] and "waiting up to 60 s" in lines[0]
+    assert re.search(r"'HD Webcam' is back after [2-5]\d s", lines[1])
+    assert [face.id for frame in receiver.frames for face in frame] == [0] * len(receiver.frames)
+
+
+def test_a_camera_that_stays_away_ends_the_run(carphone: Path, receiver: Receiver) -> None:
+    with faulty_camera("away", 40, carphone, "--port", receiver.port) as process:
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    lost, given_up = err.decode().splitlines()
+    assert "sends no pictures" in lost
+    assert re.search(r"'HD Webcam' has sent no picture for 6\d s and is given up", given_up)
+    assert len(receiver.close()) > 0
+    assert re.match(r"Frames: \d+$", out.decode().splitlines()[-1])
+
+
+@pytest.mark.parametrize("fault", ["is black", "is larger", "has other channels"])
+def test_a_camera_that_changes_in_mid_stream(fault: str, carphone: Path, receiver: Receiver) -> None:
+    """The size in the packet and the camera's matrix follow; the face keeps its number."""
+    with faulty_camera(fault, 60, carphone, "--port", receiver.port) as process:
+        receiver.wait_for(40)
+        process.terminate()
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, b"")
+    faces = [face for frame in receiver.frames for face in frame]
+    assert len(faces) == len(receiver.frames) and {face.id for face in faces} == {0}
+    expected = [(176, 144), (352, 288)] if fault == "is larger" else [(176, 144)]
+    sizes = [face.size for face in faces]
+    assert list(dict.fromkeys(sizes)) == expected
+    # The head is where it was in space, as the camera's focal length is its width: only the picture has grown.
+    first, last = faces[5], faces[-1]
+    assert last.translation[2] == pytest.approx(first.translation[2], rel=0.25)
+    assert max(face.error / face.size[0] for face in faces) < 0.05
+
+
+@pytest.mark.parametrize("fault", ["away", "silent"], ids=["lost in mid-stream", "without any picture"])
+def test_q_in_the_window_while_the_camera_sends_nothing(
+    fault: str, display: str, carphone: Path, receiver: Receiver
+) -> None:
+    options = ("-v", 1, "--port", receiver.port)
+    with faulty_camera(fault, 1, carphone, *options, environment={"DISPLAY": display}) as process:
+        lost = process.stderr.readline().decode()
+        assert "sends no pictures" in lost and "waiting up to 60 s" in lost
+        window = xdotool(display, "search", "--onlyvisible", "--name", "Face tracker").splitlines()[0]
+        xdotool(display, "windowfocus", "--sync", window)
+        began = time.monotonic()
+        xdotool(display, "key", "q")
+        _, err = process.communicate(timeout=50)
+    assert (process.returncode, err) == (0, b"")
+    assert time.monotonic() - began < 30, "long before the camera is given up"
+
+
 # --- Other modes ------------------------------------------------------------------------------------------
 
 

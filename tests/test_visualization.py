@@ -159,24 +159,26 @@ frame = np.zeros((200, 300, 3), np.uint8)
 frame[:] = 40, 80, 160
 end = time.monotonic() + 30
 shown = 0
-while window.show(frame):
+while window.show(frame if shown < 20 else {later}):
+    assert not window.left
     shown += 1
     if shown == 20:
         print("shown", flush=True)
     time.sleep(0.01)
     if time.monotonic() > end:
         sys.exit("nothing ended it")
+assert window.left and not window.show(frame)
 window.close()
 window.close()
 print("ended", flush=True)
 """
 
 
-def start_window(root, display):
+def start_window(root, display, later="frame"):
     environment = {**os.environ, "DISPLAY": display}
     environment.pop("QT_QPA_PLATFORM", None)
     process = subprocess.Popen(
-        [sys.executable, "-c", SHOW], cwd=root, env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", SHOW.format(later=later)], cwd=root, env=environment, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout.readline() == "shown\n"
     return process
@@ -218,8 +220,9 @@ def test_the_window_shows_the_frame(root, display, tmp_path):
         process.communicate()
 
 
-def test_q_ends_it(root, display):
-    process = start_window(root, display)
+@pytest.mark.parametrize("later", ["frame", "None"], ids=["shown again", "left standing"])
+def test_q_ends_it(root, display, later):
+    process = start_window(root, display, later)
     try:
         xdotool(display, "key", "--window", window_id(display), "q")
         assert process.communicate(timeout=60)[0] == "ended\n"
@@ -229,8 +232,9 @@ def test_q_ends_it(root, display):
         xdotool(display, "keyup", "q")  # the window went before the key did, and the next one would get it
 
 
-def test_the_close_button_ends_it(root, display):
-    process = start_window(root, display)
+@pytest.mark.parametrize("later", ["frame", "None"], ids=["shown again", "left standing"])
+def test_the_close_button_ends_it(root, display, later):
+    process = start_window(root, display, later)
     try:
         xdotool(display, "windowactivate", "--sync", window_id(display), "key", "alt+F4")
         assert process.communicate(timeout=60)[0] == "ended\n"
