@@ -113,11 +113,15 @@ def benchmark(options: Options, interrupts: Interrupts) -> int:
     from model_benchmark import MODELS, frames_per_second
     from output.console import warn, write_line
     from tracking.models import ModelError
+    from tracking.providers import ExecutionProvider
 
+    provider = ExecutionProvider(options.execution_provider, warn)
     timed = 0
     for model in MODELS:
         try:
-            measure = partial(frames_per_second, model, options.model_dir, options.max_threads)
+            measure = partial(
+                frames_per_second, model, options.model_dir, options.max_threads, execution_provider=provider
+            )
             speed = interrupts.wait_for(measure)
             timed += 1
         except ModelError as error:

@@ -123,6 +123,7 @@ def make_tracker(options: Options, frame: np.ndarray) -> Tracker:
         max_feature_updates=options.max_feature_updates,
         static_model=bool(options.no_3d_adapt),
         try_hard=bool(options.try_hard),
+        execution_provider=options.execution_provider,
         report=warn,
     )
 

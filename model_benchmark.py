@@ -9,13 +9,20 @@ import numpy as np
 from PIL import Image
 
 from tracker import Tracker
+from tracking.providers import ExecutionProvider
 
 MODELS = (3, 2, 1, 0, -1, -2, -3)  # host programs take the printed lines in this order
 RUNS = 100
 PICTURE = Path(__file__).resolve().parent / "models" / "benchmark_face.png"  # a frame of the sample clip
 
 
-def frames_per_second(model: int, model_dir: str | None, max_threads: int, runs: int = RUNS) -> float:
+def frames_per_second(
+    model: int,
+    model_dir: str | None,
+    max_threads: int,
+    runs: int = RUNS,
+    execution_provider: str | ExecutionProvider = "cpu",
+) -> float:
     """Frames a second of `Tracker.predict` on one picture whose face is held already, as in a stream.
 
     Args:
@@ -23,6 +30,7 @@ def frames_per_second(model: int, model_dir: str | None, max_threads: int, runs:
         model_dir: folder with the .onnx files; None: the program's own.
         max_threads: thread limit.
         runs: how many frames are timed.
+        execution_provider: where the networks run.
 
     Raises:
         ModelError: a model is missing or unusable.
@@ -39,6 +47,7 @@ def frames_per_second(model: int, model_dir: str | None, max_threads: int, runs:
         max_threads=max_threads,
         model_dir=model_dir,
         static_model=True,
+        execution_provider=execution_provider,
     ) as tracker:
         tracker.predict(picture, [(0.0, 0.0, float(width), float(height))])
         began = time.perf_counter()

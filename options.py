@@ -315,6 +315,13 @@ class Options:
     max_threads: int = option(
         "-m", default=1, group=PROCESS, type=number(int, 1, 1024), metavar="N", help="most threads used"
     )
+    execution_provider: str = option(
+        default="cpu",
+        group=PROCESS,
+        metavar="NAME",
+        help="where the networks run: cpu, or cuda, tensorrt, directml, openvino, coreml ... where the onnxruntime "
+        "package that is installed has it; the CPU is used in place of one that is not there or fails",
+    )
     priority: int | None = option(
         default=None,
         group=PROCESS,

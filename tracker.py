@@ -20,6 +20,7 @@ from tracking.faces import Box, Detection, Face, assign, group
 from tracking.gaze import GazeModel
 from tracking.landmarks import Crop, LandmarkModel
 from tracking.models import LANDMARK_MODELS, default_model_dir
+from tracking.providers import ExecutionProvider
 from tracking.slots import Slot
 
 _log = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ class Tracker:
         static_model: do not adapt the 3D face shape to the person.
         feature_level: 2 all features, 1 without steepness, quirk and in/out, 0 none.
         try_hard: detect with both detectors and also try the whole frame.
+        execution_provider: where the networks run: cpu, cuda, directml, openvino, coreml … or what else this
+            onnxruntime has. One that is not there or fails is reported, and the CPU used.
         report: gets a line for each kind of trouble that tracking goes on in spite of.
 
     Raises:
@@ -90,6 +93,7 @@ class Tracker:
         static_model: bool = False,
         feature_level: int = 2,
         try_hard: bool = False,
+        execution_provider: str | ExecutionProvider = "cpu",
         report: Callable[[str], None] = _log.warning,
     ) -> None:
         if model_type not in LANDMARK_MODELS:
@@ -108,17 +112,22 @@ class Tracker:
         self._bbox_growth = bbox_growth
         self._try_hard = bool(try_hard)
 
-        self._single_landmarks = LandmarkModel(model_type, folder, max_threads)
+        provider = execution_provider
+        if not isinstance(provider, ExecutionProvider):
+            provider = ExecutionProvider(provider, report)
+        self._single_landmarks = LandmarkModel(model_type, folder, max_threads, provider)
         # Several crops are shared out over a pool, one thread each.
         workers = min(max_threads, max_faces)
         self._pool = ThreadPoolExecutor(workers, "landmarks") if workers > 1 else None
-        self._pooled_landmarks = LandmarkModel(model_type, folder, 1) if self._pool else self._single_landmarks
-        self._gaze = None if no_gaze or model_type == -1 else GazeModel(folder)
+        self._pooled_landmarks = self._single_landmarks
+        if self._pool is not None:
+            self._pooled_landmarks = LandmarkModel(model_type, folder, 1, provider)
+        self._gaze = None if no_gaze or model_type == -1 else GazeModel(folder, provider=provider)
         retinaface = (
-            RetinaFaceDetector(folder, max_faces, max_threads) if use_retinaface or try_hard else None
+            RetinaFaceDetector(folder, max_faces, max_threads, provider) if use_retinaface or try_hard else None
         )
         detector = (
-            FaceDetector(folder, detection_threshold, max_faces, max_threads)
+            FaceDetector(folder, detection_threshold, max_faces, max_threads, provider)
             if not use_retinaface or try_hard
             else None
         )

@@ -302,9 +302,9 @@ def test_sessions_run_on_the_processor_with_the_threads_asked_for(tmp_path, monk
     made = []
     session = onnxruntime.InferenceSession
 
-    def record(path, options, providers):
+    def record(path, options, providers, **others):
         made.append((options.intra_op_num_threads, options.inter_op_num_threads, providers))
-        return session(path, options, providers=providers)
+        return session(path, options, providers=providers, **others)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", record)
     tiny.write(tmp_path, {"lm_model3_opt.onnx": GOOD_LANDMARKS})

@@ -51,6 +51,7 @@ TABLE = """
    --use-dshowcapture       int    1
    --blackmagic-options     str    None
    --priority               int    None
+   --execution-provider     str    cpu
 """
 LINES = [line.split() for line in TABLE.splitlines() if line]
 ROWS = [(spellings, kind, default.replace("''", "")) for *spellings, kind, default in LINES]

@@ -522,6 +522,20 @@ def test_q_in_the_window_while_the_camera_sends_nothing(
     assert time.monotonic() - began < 30, "long before the camera is given up"
 
 
+# --- Where the networks run ------------------------------------------------------------------------------
+
+
+def test_an_execution_provider_that_is_not_there_is_one_line(
+    short_clip: Path, short_run: Result, tmp_path: Path
+) -> None:
+    log = tmp_path / "output.txt"
+    result = run("-c", short_clip, "--execution-provider", "frobnicate", "--silent", 1, "--log-output", log)
+    assert result.code == 0 and len(result.err) == 1
+    assert "'frobnicate'" in result.err[0] and "cpu" in result.err[0]
+    assert log.read_text().splitlines()[0] == result.err[0]
+    np.testing.assert_array_equal(landmarks(result), landmarks(short_run))
+
+
 # --- Other modes ------------------------------------------------------------------------------------------
 
 
@@ -550,7 +564,8 @@ def test_light_start() -> None:
 
 
 def test_benchmark() -> None:
-    result = run("--benchmark", 1, "--priority", 4, "--max-threads", 1)
+    result = run("--benchmark", 1, "--priority", 4, "--max-threads", 1, "--execution-provider", "frobnicate")
+    assert sum("'frobnicate'" in line for line in result.err) == 1
     speeds = [float(line) for line in result.out]
     order = (3, 2, 1, 0, -1, -2, -3)
     missing = [not (ROOT / "models" / LANDMARK_MODELS[model].file).exists() for model in order]

@@ -85,7 +85,7 @@ def world(monkeypatch) -> World:
     world = World()
 
     class FakeDetector:
-        def __init__(self, folder, threshold, max_faces, threads):
+        def __init__(self, folder, threshold, max_faces, threads, provider):
             world.loaded.append("detector")
             world.arguments["detector"] = (folder, threshold, max_faces, threads)
             self.max_faces = max_faces
@@ -97,7 +97,7 @@ def world(monkeypatch) -> World:
             return [p.box for p in sorted(world.people, key=lambda p: -p.conf)][: self.max_faces]
 
     class FakeRetinaFace:
-        def __init__(self, folder, max_faces, threads):
+        def __init__(self, folder, max_faces, threads, provider):
             world.loaded.append("retinaface")
             self.max_faces = max_faces
 
@@ -128,7 +128,7 @@ def world(monkeypatch) -> World:
             self.closed = True
 
     class FakeLandmarks:
-        def __init__(self, model_type, folder, threads):
+        def __init__(self, model_type, folder, threads, provider):
             world.loaded.append(f"landmarks {model_type}")
             world.arguments.setdefault("landmarks", ())
             world.arguments["landmarks"] += (threads,)
@@ -154,7 +154,7 @@ def world(monkeypatch) -> World:
             return person.conf, person.landmarks()
 
     class FakeGaze:
-        def __init__(self, folder):
+        def __init__(self, folder, provider):
             world.loaded.append("gaze")
 
         def locate(self, frame, landmarks):

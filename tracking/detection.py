@@ -16,6 +16,7 @@ import onnxruntime
 from .crops import normalize_into
 from .faces import Box, iou
 from .models import DETECTOR_FILE, PRIORS_FILE, RETINAFACE_FILE, ModelError, load, require
+from .providers import ExecutionProvider
 
 #: A larger file of priors is not read; 16800 of them take a megabyte or two.
 MAX_PRIORS_SIZE = 16 * 1024 * 1024
@@ -29,15 +30,23 @@ class FaceDetector:
         threshold: minimum score of a face, 0 to 1.
         max_faces: how many boxes at the most.
         threads: how many threads a run may use.
+        provider: where it runs; None: on the CPU.
     """
 
     SIDE = 224
     MAP_SIDE = 56
 
-    def __init__(self, model_dir: Path, threshold: float = 0.6, max_faces: int = 1, threads: int = 1) -> None:
+    def __init__(
+        self,
+        model_dir: Path,
+        threshold: float = 0.6,
+        max_faces: int = 1,
+        threads: int = 1,
+        provider: ExecutionProvider | None = None,
+    ) -> None:
         maps = [1, 2, self.MAP_SIDE, self.MAP_SIDE]
         self._session = load(
-            model_dir / DETECTOR_FILE, threads, [[1, 3, self.SIDE, self.SIDE]], [maps, maps]
+            model_dir / DETECTOR_FILE, threads, [[1, 3, self.SIDE, self.SIDE]], [maps, maps], provider
         )
         self._input = self._session.get_inputs()[0].name
         self.threshold = threshold
@@ -88,6 +97,7 @@ class RetinaFaceDetector:
         model_dir: folder with the model and its priors.
         max_faces: how many boxes at the most.
         threads: how many threads a run may use.
+        provider: where it runs; None: on the CPU.
     """
 
     SIDE = 640
@@ -103,13 +113,16 @@ class RetinaFaceDetector:
     #: Candidates above MIN_SCORE that non-maximum suppression looks at, best first.
     MAX_CANDIDATES = 1000
 
-    def __init__(self, model_dir: Path, max_faces: int = 1, threads: int = 1) -> None:
+    def __init__(
+        self, model_dir: Path, max_faces: int = 1, threads: int = 1, provider: ExecutionProvider | None = None
+    ) -> None:
         priors_path = require(model_dir / PRIORS_FILE)
         self._session = load(
             model_dir / RETINAFACE_FILE,
             threads,
             [[1, 3, self.SIDE, self.SIDE]],
             [[1, self.PRIORS, 4], [1, self.PRIORS, 2], [1, self.PRIORS, 10]],
+            provider,
         )
         self._input = self._session.get_inputs()[0].name
         self._outputs = [tensor.name for tensor in self._session.get_outputs()[:2]]

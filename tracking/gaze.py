@@ -9,6 +9,7 @@ import numpy as np
 
 from .crops import decode_maps, normalize_into
 from .models import GAZE_FILE, load
+from .providers import ExecutionProvider
 
 #: Corners of the right and the left eye: the one at the image's left first, which the crop is turned about.
 EYE_CORNERS = np.array([[36, 39], [42, 45]])
@@ -24,16 +25,17 @@ class GazeModel:
     Args:
         model_dir: folder with the model.
         threads: how many threads a run may use.
+        provider: where it runs; None: on the CPU.
     """
 
     SIDE = 32
     MAP_SIDE = 8
     LOGIT_FACTOR = 8.0
 
-    def __init__(self, model_dir: Path, threads: int = 1) -> None:
+    def __init__(self, model_dir: Path, threads: int = 1, provider: ExecutionProvider | None = None) -> None:
         side, maps = self.SIDE, self.MAP_SIDE
         self._session = load(
-            model_dir / GAZE_FILE, threads, [[2, 3, side, side]], [[2, 3, maps, maps], [2, 2, 1, 1]]
+            model_dir / GAZE_FILE, threads, [[2, 3, side, side]], [[2, 3, maps, maps], [2, 2, 1, 1]], provider
         )
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name

@@ -12,6 +12,7 @@ import numpy as np
 from .crops import decode_maps, normalize_into
 from .faces import Box
 from .models import LANDMARK_MODELS, load
+from .providers import ExecutionProvider
 
 #: How much a box grows before it is cropped: at both sides, as a share of its width; above and below, of its height.
 BOX_GROWTH = (0.1, 0.125)
@@ -55,15 +56,19 @@ class LandmarkModel:
         model_type: `--model` number.
         model_dir: folder with the model.
         threads: how many threads a run may use.
+        provider: where it runs; None: on the CPU.
     """
 
-    def __init__(self, model_type: int, model_dir: Path, threads: int = 1) -> None:
+    def __init__(
+        self, model_type: int, model_dir: Path, threads: int = 1, provider: ExecutionProvider | None = None
+    ) -> None:
         self.spec = spec = LANDMARK_MODELS[model_type]
         self._session = load(
             model_dir / spec.file,
             threads,
             [[1, 3, spec.side, spec.side]],
             [[1, 3 * spec.points, spec.map_side, spec.map_side]],
+            provider,
         )
         self._input = self._session.get_inputs()[0].name
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import onnxruntime
 
+from .providers import ExecutionProvider, Session, cpu_session
+
 #: A larger model file is not opened: those of this family have a few megabytes each.
 MAX_FILE_SIZE = 512 * 1024 * 1024
 
@@ -87,14 +89,19 @@ def require(path: Path) -> Path:
 
 
 def load(
-    path: Path, threads: int, inputs: Sequence[Sequence[int]], outputs: Sequence[Sequence[int]]
-) -> onnxruntime.InferenceSession:
-    """Make a session for a model on the CPU and check its contract.
+    path: Path,
+    threads: int,
+    inputs: Sequence[Sequence[int]],
+    outputs: Sequence[Sequence[int]],
+    provider: ExecutionProvider | None = None,
+) -> Session:
+    """Make a session for a model and check its contract.
 
     Args:
         path: the .onnx file.
         threads: how many threads one run may use.
         inputs, outputs: shapes that the model must have, in order; its own dynamic dimensions fit anything.
+        provider: where it runs; None: on the CPU.
 
     Raises:
         ModelError: the file is missing, unreadable, asks for what this onnxruntime lacks, or has other shapes.
@@ -111,7 +118,7 @@ def load(
     # Threads that wait must not spin: the processor belongs to the game beside us.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = cpu_session(path, options) if provider is None else provider.session(path, options)
     except Exception as error:  # onnxruntime's exceptions share no base class of their own
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"The model {path} can't be loaded: {reason}") from error
