@@ -130,6 +130,15 @@ def load_crops(name: str = "crops") -> crops.Crops:
         raise MissingError(f"{missing} is not in {data.cache_folder()} (training.crops makes it)") from None
 
 
+def load_drawn(name: str) -> dict[str, np.ndarray]:
+    """The arrays of `drawn_{name}.npz`: 'clips' or 'stills', see training.drawn. MissingError before they were made."""
+    path = data.cache_folder() / f"drawn_{name}.npz"
+    if not path.exists():
+        raise MissingError(f"{path.name} is not in {path.parent} (training.drawn makes it)")
+    with np.load(path) as stored:
+        return dict(stored)
+
+
 def held_out_faces(source: str | None, count: int) -> list[tuple[np.ndarray, np.ndarray, str]]:
     """Up to `count` held-out (image, label [66, 2], key), spread evenly over the people."""
     known = load_labels()

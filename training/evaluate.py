@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training import augment, data, labels
+from training import augment, clips, data, labels
 from training.answers import (
     MissingError,
     Model,
@@ -28,6 +28,7 @@ from training.answers import (
     find_models,
     held_out_faces,
     load_crops,
+    load_drawn,
     style_free_error,
     table,
 )
@@ -177,18 +178,17 @@ def rolled(compared: list[Model], count: int) -> None:
     table(f"Error on {len(faces)} changed faces (offsets not taken off)", ["model", *changes], list(rows.values()))
 
 
-def turns(compared: list[Model]) -> None:
+def heads(compared: list[Model]) -> None:
     """Error on held-out synthetic heads by how far they are turned."""
-    heads = load_crops("synthetic")
-    chosen = np.flatnonzero(heads.held_out)
+    cached = load_crops("synthetic")
+    chosen = np.flatnonzero(cached.held_out)
     yaw, pitch, roll = np.abs(np.load(data.cache_folder() / "synthetic.npz")["poses"][chosen]).T
     groups = {"yaw < 25": yaw < 25, "yaw 25-50": (yaw >= 25) & (yaw < 50), "yaw > 50": yaw >= 50,
               "pitch > 20": pitch > 20, "roll > 30": roll > 30}  # fmt: skip
-    truth = heads.points[chosen].astype(np.float64)
+    truth = cached.points[chosen].astype(np.float64)
     rows: list[list[object]] = []
     for model in compared:
-        found = [converged(model, heads.image(i), grown_box(t)) for i, t in zip(chosen, truth, strict=True)]
-        # The eye distance of a profile is next to nothing: here the face's size is the unit.
+        found = [converged(model, cached.image(i), grown_box(t)) for i, t in zip(chosen, truth, strict=True)]
         error = 100 * model.distance(np.stack([points for points, _ in found]), truth) / labels.face_size(truth)
         means = [float(error[group].mean()) if group.any() else float("nan") for group in groups.values()]
         rows.append([model.label, *means, min(sure for _, sure in found)])
@@ -196,43 +196,25 @@ def turns(compared: list[Model]) -> None:
     table(f"Error on {len(chosen)} held-out synthetic heads, % of the face's size", header, rows)
 
 
-# --- clips and time ---------------------------------------------------------------------------------------------
-
-
-def tracking(compared: list[Model], clip: Path | None) -> None:
-    """A clip from the detector's box, then from the last points: distance to reference model 1, tremble, frames
-    under the default threshold."""
-    if clip is None or not clip.exists():
-        raise MissingError("there is no clip (--clip)")
-    capture, frames = cv2.VideoCapture(str(clip)), []
-    while True:
-        ok, frame = capture.read()
-        if not ok:
-            break
-        frames.append(frame)
-    paths = {}
-    for model in compared:
-        box, path, sure = labels.detect_reference(frames[0]), [], []
-        for frame in frames:
-            points, confidence_ = model.run(frame, box[None])
-            box = grown_box(points[0])
-            path.append(points[0])
-            sure.append(confidence_[0])
-        paths[model.label] = (np.stack(path), np.array(sure))
-    base = paths.get("reference 1")
+def turns(compared: list[Model]) -> None:
+    """Error on drawn heads at yaw ±60°, pitch ±30° and roll ±45°."""
+    stills = load_drawn("stills")
+    kinds = ("straight", "yaw 60", "pitch 30", "roll 45")
+    chosen = np.flatnonzero(np.isin(stills["kinds"], kinds))
+    truth = stills["points"][chosen].astype(np.float64)
     rows: list[list[object]] = []
     for model in compared:
-        path, sure = paths[model.label]
-        away = np.full(len(path), np.nan)
-        if base is not None:
-            difference = path - base[0]
-            away = np.linalg.norm(difference - np.median(difference, 0), axis=-1).mean(1) / labels.face_size(base[0])
-        steps = path[2:] - 2 * path[1:-1] + path[:-2]
-        tremble = np.linalg.norm(steps, axis=-1).mean() / labels.face_size(path).mean()
-        rows.append([model.label, float(sure.mean()), float(sure.min()), int((sure < model.threshold).sum()),
-                     100 * float(away.mean()), 100 * float(away.max()), 100 * float(tremble)])  # fmt: skip
-    header = ["model", "confidence", "lowest", "frames lost", "from reference 1", "at most", "second difference"]
-    table(f"Tracking {clip.name}, {len(frames)} frames (% of the face's size)", header, rows)
+        answers = [
+            converged(model, stills["images"][i], grown_box(t))[0] for i, t in zip(chosen, truth, strict=True)
+        ]
+        # The eye distance of a profile is next to nothing: here the face's size is the unit.
+        error = 100 * model.distance(np.stack(answers), truth) / labels.face_size(truth)
+        rows.append([model.label, *(float(error[stills["kinds"][chosen] == kind].mean()) for kind in kinds)])
+    header = ["model", "straight", *(f"{name} ±{angle}°" for name, angle in (k.split() for k in kinds[1:]))]
+    table(f"Error on {len(chosen)} drawn heads at set turns, % of the face's size", header, rows)
+
+
+# --- time -------------------------------------------------------------------------------------------------------
 
 
 def timing(compared: list[Model], repeats: int = 150) -> None:
@@ -275,9 +257,13 @@ def main() -> None:
         "steadiness": lambda: steadiness(compared, max(10, count // 10)),
         "recovery": lambda: recovery(compared, count // 2),
         "rolled": lambda: rolled(compared, count // 3),
+        "heads": lambda: heads(compared),
         "turns": lambda: turns(compared),
         "confidence": lambda: confidence(compared, count // 2),
-        "tracking": lambda: tracking(compared, arguments.clip),
+        "tracking": lambda: clips.tracking(compared, arguments.clip),
+        "drawn": lambda: clips.drawn(compared),
+        "moving": lambda: clips.moving(compared, max(10, count // 10)),
+        "leaving": lambda: clips.leaving(compared, max(12, count // 8)),
         "timing": lambda: timing(compared),
     }
     unknown = set(arguments.tables) - set(tables)

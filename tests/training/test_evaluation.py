@@ -11,7 +11,7 @@ pytest.importorskip("onnxruntime")
 from tiny_models import constant_model  # noqa: E402
 
 from tracking.landmarks import LandmarkModel  # noqa: E402
-from training import answers, data, evaluate  # noqa: E402
+from training import answers, clips, data, evaluate  # noqa: E402
 
 
 @pytest.fixture
@@ -98,7 +98,8 @@ def test_constant_offsets_are_style_and_not_error():
 def test_a_table_without_its_data_says_so(empty_cache, tmp_path, monkeypatch, capsys):
     content = constant_model({"input": (1, 3, 56, 56)}, {"output": constant_maps(30, 7, 0)})
     (tmp_path / "lm_modelT_opt.onnx").write_bytes(content)
-    names = ["accuracy", "steadiness", "recovery", "rolled", "turns", "confidence", "tracking"]
+    names = ["accuracy", "steadiness", "recovery", "rolled", "heads", "turns", "confidence"]
+    names += ["tracking", "drawn", "moving", "leaving"]
     monkeypatch.setattr(sys, "argv", ["evaluate", *names, "--folder", str(tmp_path)])
     evaluate.main()
     lines = capsys.readouterr().out.split("\n\n")
@@ -109,3 +110,134 @@ def test_a_table_without_its_data_says_so(empty_cache, tmp_path, monkeypatch, ca
     with pytest.raises(SystemExit):
         evaluate.main()
     assert "there are no lm_model" in capsys.readouterr().err
+
+
+# --- clips ------------------------------------------------------------------------------------------------------
+
+
+class DotFinder(answers.Model):
+    """Finds the bright face-like grid of dots wherever it is in the crop; elsewhere it says nothing is there."""
+
+    def run(self, image, boxes):
+        x0, y0, x1, y1 = np.clip(boxes[0], 0, [image.shape[1], image.shape[0]] * 2).astype(int)
+        y, x = np.nonzero(image[y0:y1, x0:x1, 0] > 128)
+        if len(x) == 0:
+            return np.full((1, 66, 2), boxes[0].reshape(2, 2).mean(0)), np.zeros(1)
+        low, high = np.array([x.min() + x0, y.min() + y0]), np.array([x.max() + x0, y.max() + y0])
+        return (low + GRID * (high - low))[None], np.ones(1)
+
+
+GRID = np.stack(np.meshgrid(np.linspace(0, 1, 11), np.linspace(0, 1, 6)), -1).reshape(66, 2)
+FINDER = DotFinder("finder", None, 224, 16.0, 66)
+
+
+def dots(*corners: tuple[int, int], size: int = 40) -> clips.Clip:
+    """A clip of a face of 66 bright dots, one frame for each of its upper left corners (x, y)."""
+    truth = np.stack([np.round(corner + GRID * size) for corner in corners])
+    frames = np.zeros((len(corners), *clips.FRAME, 3), np.uint8)
+    for frame, points in zip(frames, truth.astype(int), strict=True):
+        inside = ((points >= 0) & (points < clips.FRAME[::-1])).all(1)
+        frame[points[inside, 1], points[inside, 0]] = 255
+    return clips.Clip("dots", frames, truth)
+
+
+def test_a_clip_is_tracked_from_frame_to_frame():
+    """A model only sees the crop round its last points: it follows steps, and loses a jump."""
+    walk = dots((50, 50), (53, 51), (56, 52), (59, 53))
+    points, confidence = clips.track(FINDER, walk.frames, clips.grown_box(walk.truth[0]))
+    assert (clips.Judge(walk, None, None).away(FINDER, points) < clips.HELD).all()
+    assert (confidence == 1).all()
+    jump = dots((50, 50), (53, 51), (200, 150), (200, 150))
+    points, confidence = clips.track(FINDER, jump.frames, clips.grown_box(jump.truth[0]))
+    assert (clips.Judge(jump, None, None).away(FINDER, points) < clips.HELD).tolist() == [True, True, False, False]
+    assert confidence.tolist() == [1, 1, 0, 0]
+
+
+def test_a_face_at_the_edge_is_given_up_when_its_crop_is_next_to_nothing():
+    gone = dots((-36, 50), (-39, 50), size=40)
+    box = np.array([-42.0, 40.0, 3.0, 100.0])  # three columns are left
+    _, confidence = clips.track(FINDER, gone.frames[:1], box)
+    assert confidence.tolist() == [0]
+
+
+def test_a_frame_also_counts_as_held_where_the_reference_model_comes_to_rest():
+    still = dots((50, 50), (50, 50))
+    shifted = clips.Clip("dots", still.frames, still.truth + (10, 0))  # a truth that is a quarter off
+    points, _ = clips.track(FINDER, still.frames, clips.grown_box(still.truth[0]))
+    alone = clips.Judge(shifted, None, None).away(FINDER, points)
+    assert alone == pytest.approx(10 / 40, abs=0.02)
+    with_reference = clips.Judge(shifted, FINDER, None).away(FINDER, points)
+    assert with_reference == pytest.approx(0, abs=1e-6)
+
+
+def test_trembling_is_told_from_motion():
+    truth = np.stack([GRID * 40 + (t**2, 3 * t) for t in range(9)])
+    assert clips.trembling(truth + (2, 1), truth) == pytest.approx(0, abs=1e-12)
+    shaken = truth + np.array([(1, 0), (-1, 0)] * 5)[:9, None]
+    assert clips.trembling(shaken, truth) == pytest.approx(4 / 40)
+
+
+def test_the_moving_camera_rolls_zooms_and_keeps_the_face():
+    face = turned_faces(1)[0]
+    for seed in range(5):
+        path = clips.camera_path(np.random.default_rng(seed), face)
+        seen = face @ path[:, :, :2].transpose(0, 2, 1) + path[:, None, :, 2]
+        assert clips.in_picture(seen)[0].all()
+        size = np.sqrt(np.linalg.det(path[:, :, :2])) * clips.face_size(face)
+        assert size.min() == pytest.approx(50, rel=0.02) and size.max() == pytest.approx(150, rel=0.02)
+        angles = np.degrees(np.arctan2(path[:, 1, 0], path[:, 0, 0]))
+        assert angles.min() == pytest.approx(-45, abs=1) and angles.max() == pytest.approx(45, abs=1)
+        steps = np.linalg.norm(np.diff(seen.mean(1), axis=0), axis=1)
+        assert (steps <= clips.PAN_SPEED * size[1:] + 1e-6).all()
+
+
+@pytest.mark.parametrize("direction", ["left", "right", "up", "down"])
+def test_a_leaving_face_is_first_whole_and_then_gone(direction):
+    face = turned_faces(1)[0]
+    path = clips.leaving_path(np.random.default_rng(0), face, direction)
+    whole, gone = clips.in_picture(face @ path[:, :, :2].transpose(0, 2, 1) + path[:, None, :, 2])
+    assert whole[:6].all() and gone.sum() == clips.LINGER and gone[-clips.LINGER :].all()
+
+
+def test_the_truth_moves_with_the_picture():
+    pytest.importorskip("numba", reason="numba is not installed (training/requirements.txt)")
+    image = np.zeros((200, 200, 3), np.uint8)
+    points = 60 + GRID * 80
+    image[50:151, 50:151] = 255  # a white square, whose middle is the points'
+    path = clips.camera_path(np.random.default_rng(0), points, 6)
+    clip = clips.seen_by_camera("square", image, points, path, np.random.default_rng(0))
+    for frame, truth in zip(clip.frames, clip.truth, strict=True):
+        y, x = np.nonzero((frame > 235).all(-1))
+        assert np.array([x.mean(), y.mean()]) == pytest.approx(truth.mean(0), abs=1.5)
+
+
+def test_overlap_of_boxes():
+    box = np.array([0.0, 0.0, 2.0, 2.0])
+    assert clips.overlap(box, box) == 1
+    assert clips.overlap(box, box + 1) == pytest.approx(1 / 7)
+    assert clips.overlap(box, box + 3) == 0
+
+
+def test_drawn_motions_reach_their_ends():
+    pytest.importorskip("numba", reason="numba is not installed (training/requirements.txt)")
+    from training import drawn
+
+    times = np.arange(drawn.FRAMES) / drawn.FRAMES
+    for axis, (name, reach) in enumerate((("turn", 75), ("nod", 35), ("lean", 50))):
+        turns = np.array([drawn.motion(name, t)[0][axis] for t in times])
+        assert turns.min() == pytest.approx(-reach, abs=0.5) and turns.max() == pytest.approx(reach, abs=0.5)
+    heights = drawn.FRAME[0] * np.array([drawn.motion("near and far", t)[1] for t in times])
+    assert heights.min() == pytest.approx(40, abs=1) and heights.max() == pytest.approx(240, abs=3)
+
+
+def test_drawn_lids_are_shut_and_open_as_asked():
+    pytest.importorskip("numba", reason="numba is not installed (training/requirements.txt)")
+    from training import drawn
+
+    rng = np.random.default_rng(0)
+    for right, left in drawn.LIDS.values():
+        for _ in range(10):
+            weights = drawn.with_lids({"eyeBlink_L": 0.6, "eyeWide_R": 1.0, "jawOpen": 0.5}, right, left, rng)
+            for side, shut in (("R", right), ("L", left)):
+                assert weights[f"eyeBlink_{side}"] >= 0.9 if shut else weights[f"eyeBlink_{side}"] <= 0.3
+            assert weights["jawOpen"] == 0.5 and "eyeWide_R" not in weights
