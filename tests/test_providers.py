@@ -148,7 +148,6 @@ def test_the_cpu_is_the_default_and_makes_no_words(card, folder, name, capfd):
         ("DmlExecutionProvider", "DmlExecutionProvider"),
         ("openvino", "OpenVINOExecutionProvider"),
         ("coreml", "CoreMLExecutionProvider"),
-        ("webgpu", "WebGpuExecutionProvider"),
         ("cpu", CPU),
     ],
 )
