@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -164,6 +167,79 @@ def test_a_file_of_absurd_size_is_not_opened(tmp_path, monkeypatch):
     tiny.write(tmp_path, {"lm_model3_opt.onnx": GOOD_LANDMARKS})
     with pytest.raises(ModelError, match="too large"):
         LandmarkModel(3, tmp_path)
+
+
+def test_a_file_that_can_not_be_read(tmp_path, monkeypatch):
+    def fail(path: Path) -> bytes:
+        raise OSError(5, "Input/output error", str(path))
+
+    tiny.write(tmp_path, {"lm_model3_opt.onnx": GOOD_LANDMARKS})
+    monkeypatch.setattr(Path, "read_bytes", fail)
+    with pytest.raises(ModelError, match="can't be read: Input/output error"):
+        LandmarkModel(3, tmp_path)
+
+
+# A hostile folder
+
+
+@pytest.mark.parametrize("key", [b"\x0a\x08location", b"\x8a\x80\x00\x88\x00location"], ids=["plain", "overlong"])
+@pytest.mark.parametrize("place", ["weights.bin", "../weights.bin", "{folder}/weights.bin"])
+def test_a_model_that_has_other_files_read_is_refused(tmp_path, place, key):
+    """onnxruntime itself takes the plain ones, old versions also from outside the folder."""
+    folder = tiny.write(tmp_path / "models", {})
+    content = tiny.external_model(place.format(folder=folder), key)
+    tiny.write(folder, {"lm_model3_opt.onnx": content, "weights.bin": bytes(4 * 198 * 28 * 28)})
+    (tmp_path / "weights.bin").write_bytes(bytes(4 * 198 * 28 * 28))
+    if place == "weights.bin":
+        onnxruntime.InferenceSession(str(folder / "lm_model3_opt.onnx"), providers=["CPUExecutionProvider"])
+    with pytest.raises(ModelError, match="needs other files") as caught:
+        LandmarkModel(3, folder)
+    one_sentence(caught.value)
+
+
+def test_a_model_compiled_for_a_provider_is_refused(tmp_path):
+    content = tiny.constant_model(
+        {"input": [1, 3, 224, 224]}, {"output": np.zeros((1, 198, 28, 28))}, operator="EPContext"
+    )
+    with pytest.raises(ModelError, match="compiled code"):
+        LandmarkModel(3, tiny.write(tmp_path, {"lm_model3_opt.onnx": content}))
+
+
+class Planted:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self):
+        return (open, (str(self.trace), "w"))
+
+
+def test_code_in_a_model_folder_is_not_run(tmp_path, root):
+    """Modules, pickles and libraries under names that some program might look for, with the tracker started there."""
+    trace = tmp_path / "trace"
+    python = f"open({str(trace)!r}, 'w')"
+    pickled = pickle.dumps(Planted(trace))
+    planted = {
+        **{f"{name}.py": python for name in ("__init__", "sitecustomize", "usercustomize", "tracker", "numpy", "cv2")},
+        **{f"{name}.py": python for name in ("onnxruntime", "lm_model3_opt", "priorbox_640x640", "setup", "conftest")},
+        **{f"{name}.pkl": pickled for name in ("lm_model3_opt", "priorbox_640x640")},
+        **{f"{name}.npy": b"\x93NUMPY\x01\x00" + pickled for name in ("priorbox_640x640", "face_3d")},
+        **{name: b"no library" for name in ("onnxruntime_custom_ops.so", "custom_ops.dll", "libonnxruntime.so")},
+        "pyvenv.cfg": "home = .",
+        "numpy.pth": f"import sys; {python}",
+    }
+    folder = tiny.write(tmp_path / "models", planted)
+    for file in models.default_model_dir().iterdir():
+        shutil.copy(file, folder)
+    pickle.loads(pickled).close()
+    assert trace.exists(), "what is planted works"
+    trace.unlink()
+    video = root / "samples" / "talking_head.mp4"
+    command = [sys.executable, root / "facetracker.py", "-c", video, "--model-dir", ".", "--try-hard", "1", "-s", "1"]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    assert not trace.exists()
 
 
 # Another contract

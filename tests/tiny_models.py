@@ -66,6 +66,18 @@ def constant_model(
     return _number(1, 8) + _bytes(7, graph) + _bytes(8, _bytes(1, "") + _number(2, 13))
 
 
+def external_model(location: str, key: bytes = b"\x0a\x08location") -> bytes:
+    """A landmark model whose output is read from another file, with the key of its place encoded like this."""
+    shape = (1, 198, 28, 28)
+    node = _bytes(1, _bytes(1, "kept") + _bytes(2, "output") + _bytes(3, "n") + _bytes(4, "Identity"))
+    sizes = b"".join(_number(1, size) for size in shape)
+    elsewhere = _bytes(13, key + _bytes(2, location)) + _number(14, 1)
+    constant = _bytes(5, sizes + _number(2, FLOAT) + _bytes(8, "kept") + elsewhere)
+    taken = _bytes(11, _value_info("input", [1, 3, 224, 224], FLOAT))
+    graph = node + _bytes(2, "external") + constant + taken + _bytes(12, _value_info("output", shape, FLOAT))
+    return _number(1, 8) + _bytes(7, graph) + _bytes(8, _bytes(1, "") + _number(2, 13))
+
+
 def landmark_maps(points: np.ndarray, side: int, map_side: int, logit_factor: float = 16.0) -> np.ndarray:
     """Maps (1, 3k, G, G) from which points (k, 3) are read: row and column in the model's input, confidence."""
     cells = np.clip(np.rint(points[:, :2] * (map_side - 1) / (side - 1)), 0, map_side - 1).astype(int)

@@ -5,6 +5,7 @@ Sessions are made by the steps when they are first needed, so that a run loads o
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from .providers import ExecutionProvider, Session, cpu_session
 
 #: A larger model file is not opened: those of this family have a few megabytes each.
 MAX_FILE_SIZE = 512 * 1024 * 1024
+#: What stands in an ONNX file that has onnxruntime read others: the key of a tensor that is kept elsewhere (field 1,
+#: eight bytes; both numbers may be written longer than need be), or a network compiled for one execution provider.
+NEEDS_OTHER_FILES = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location|EPContext")
 
 
 class ModelError(RuntimeError):
@@ -109,6 +113,12 @@ def load(
     require(path)
     if path.stat().st_size > MAX_FILE_SIZE:
         raise ModelError(f"The model {path} is too large to be one ({path.stat().st_size} bytes).")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"The model {path} can't be read: {error.strerror}.") from error
+    if NEEDS_OTHER_FILES.search(content):
+        raise ModelError(f"The model {path} needs other files or holds compiled code, which is not read.")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
