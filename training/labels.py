@@ -7,7 +7,8 @@
 Several teachers beat one: every reference crop is also run mirrored, on several slightly different boxes, and the
 spread of the answers tells how uncertain a label is. FaceMesh has other point definitions, so a linear map from its
 points to the 66 is fitted over all images (which takes out every constant difference in style) before the two are
-averaged; it is the finer one at lids, lips and pupils.
+averaged; it is the finer one at lids, lips and pupils. The annotations of youtube_faces are the third teacher: where
+they differ from the other two not by chance, but by how a face is turned or shaped, all labels go a part of the way.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ MESH_IRIS = (468, 473)
 MESH_FACE = (234, 454, 152, 70, 105, 107, 336, 334, 300, 93, 323, 132, 361, 58, 288, 172, 397, 136, 365, 150, 379,
              149, 378, 176, 400, 148, 377)  # fmt: skip
 JITTERED_CROPS = 2  # besides the exact one; each also mirrored
+ANNOTATION_SHARE = 0.25  # how far labels go towards the annotations' view
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
 
@@ -294,6 +296,50 @@ def mesh_share() -> np.ndarray:
     return share
 
 
+def face_frame(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As `eye_frame`, but with the face's size for unit, which stays sound in profile: origin [n, 2] and matrix
+    [n, 2, 2] of (p - origin) @ matrix."""
+    origin, matrix = eye_frame(points)
+    unit = np.linalg.norm(matrix[:, :, 0], axis=-1) * face_size(points)
+    return origin, matrix / unit[:, None, None]
+
+
+def annotation_view(points: np.ndarray, annotated: np.ndarray, components: int = 12) -> np.ndarray:
+    """By how much annotators would have placed the points otherwise, as far as the face's shape foretells it.
+
+    points [n, 66, 2] are the labels of all images, annotated [n, 66, 2] the annotations (NaN where there are none).
+    The differences are regressed on the labels' principal components in the face's frame, so that the annotations'
+    noise averages out, and applied to all images. Constant differences are style and taken off, and an eye's points
+    move together, as the lids' gaps are the teachers' strong side. Returns [n, 66, 2] pixels.
+    """
+    origin, matrix = face_frame(points)
+    shape = np.einsum("nki,nij->nkj", points - origin[:, None], matrix).reshape(len(points), -1)
+    difference = np.einsum("nki,nij->nkj", annotated - points, matrix).reshape(len(points), -1)
+    distance = np.sqrt((difference**2).mean(1))
+    index = np.flatnonzero(distance < 3 * np.nanmedian(distance))
+    mean = shape[index].mean(0)
+    _, scale, axes = np.linalg.svd(shape[index] - mean, full_matrices=False)
+    scale = scale[:components] / np.sqrt(len(index))
+    reduced = np.clip((shape - mean) @ axes[:components].T / scale, -2.5, 2.5)  # nothing is known further out
+    coefficients, *_ = np.linalg.lstsq(np.c_[reduced[index], np.ones(len(index))], difference[index], rcond=None)
+    view = (reduced @ coefficients[:-1]).reshape(points.shape)
+    for eye in (data.RIGHT_EYE, data.LEFT_EYE):
+        view[:, list(eye)] = view[:, list(eye)].mean(1, keepdims=True)
+    return np.einsum("nki,nij->nkj", view - np.median(view[index], axis=0), np.linalg.inv(matrix))
+
+
+def annotations(keys: np.ndarray) -> np.ndarray:
+    """The annotations of youtube_faces [n, 66, 2] for images 'source/file'; NaN for others and for people held out."""
+    stored = np.load(data.reference_folder() / "data" / "youtube_faces" / "landmarks68.npz")
+    known = dict(zip(stored["files"].tolist(), stored["points"][:, data.IBUG68_OF_66], strict=True))
+    result = np.full((len(keys), data.POINTS, 2), np.nan)
+    for i, key in enumerate(keys):
+        source, name = str(key).split("/", 1)
+        if source == "youtube_faces" and name in known and not data.is_held_out(data.person_of(name, source)):
+            result[i] = known[name]
+    return result
+
+
 def blend() -> None:
     """mesh.npz and points.npz -> labels.npz."""
     folder = data.cache_folder()
@@ -316,6 +362,7 @@ def blend() -> None:
     share[disagreement[index] > 0.12] = 0
     points[index] += share[..., None] * (fitted - points[index])
     spread[index] = np.sqrt(spread[index] ** 2 + (distance / 2) ** 2)
+    points += ANNOTATION_SHARE * annotation_view(points, annotations(reference["keys"]))
     np.savez(
         folder / "labels.npz",
         keys=reference["keys"],

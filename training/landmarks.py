@@ -29,6 +29,7 @@ from training.networks import CELLS, LANDMARK_MODELS, LandmarkConfig, LandmarkNe
 
 # Upper and lower point of each lid and lip gap: their distances are what blinks and speech are read from.
 GAPS = np.array([(37, 41), (38, 40), (43, 47), (44, 46), (59, 65), (60, 64), (61, 63)])
+LIDS = 4  # that many of them are the lids'
 NO_FACE_SHARE = 0.12
 CHECKPOINT_SECONDS = 180
 
@@ -52,7 +53,7 @@ def sampling_weights(faces: crops.Crops) -> np.ndarray:
     turn = np.abs(((p[:, 30] - (p[:, 1] + p[:, 15]) / 2) * axis).sum(-1)) / width
     eyes = data.eye_distance(p)
     gaps = np.linalg.norm(p[:, GAPS[:, 0]] - p[:, GAPS[:, 1]], axis=-1) / eyes[:, None]
-    lids, lips = gaps[:, :4].mean(1), gaps[:, 4:].mean(1)
+    lids, lips = gaps[:, :LIDS].mean(1), gaps[:, LIDS:].mean(1)
     wink = np.abs(gaps[:, :2].mean(1) - gaps[:, 2:4].mean(1))
     weight = 1 + 2.0 * (turn > 0.2) + 2.0 * (turn > 0.35) + 1.0 * (lids < 0.06) + 1.0 * (lips > 0.12)
     weight += 1.0 * (wink > 0.04)
@@ -127,8 +128,9 @@ def to_input(images: Tensor) -> Tensor:
 # --- loss -------------------------------------------------------------------------------------------------------
 
 
-def loss_of(output: tuple[Tensor, Tensor, Tensor], batch: Batch, map_share: float) -> Tensor:
-    """Position error in shares of the face size, gap error, confidence, and (early) where the maps look."""
+def loss_of(output: tuple[Tensor, Tensor, Tensor], batch: Batch, map_share: float, lids: float = 1.0) -> Tensor:
+    """Position error in shares of the face size, gap error (the lids' times `lids`), confidence, and (early) where the
+    maps look."""
     positions, logits, maps = output
     is_face = batch.is_face
     faces = is_face.sum().clamp(min=1)
@@ -143,12 +145,13 @@ def loss_of(output: tuple[Tensor, Tensor, Tensor], batch: Batch, map_share: floa
         upper, lower = torch.from_numpy(GAPS).to(positions.device).T
         gap = difference[:, upper] - difference[:, lower]
         gap_weight = torch.minimum(batch.weight[:, upper], batch.weight[:, lower])
+        gap_weight = gap_weight * torch.tensor([lids] * LIDS + [1.0] * (len(GAPS) - LIDS), device=positions.device)
         total = total + (torch.sqrt((gap**2).sum(-1) + 1e-6) * gap_weight).sum() / faces / len(GAPS) * 5
 
     # Two views of a picture must have their points in the same places: that is what holds them still.
     places = positions * batch.boxes[:, None, 2:] + batch.boxes[:, None, :2]
     apart = torch.sqrt(((places[0::2] - places[1::2]) ** 2).sum(-1) + 1e-6)
-    total = total + (apart * is_face[0::2, None]).sum() / faces / positions.shape[1] * 20
+    total = total + (apart * is_face[0::2, None]).sum() / faces / positions.shape[1] * 30
 
     if map_share > 0:
         axis = (torch.arange(CELLS, device=positions.device) + 0.5) / CELLS
@@ -256,7 +259,7 @@ def train(arguments: argparse.Namespace) -> None:
             output = network(to_input(batch.images))
         # Where the maps look is taught at first only.
         map_share = 0.0 if arguments.init else 0.1 * max(0.0, 1 - 2 * spent / total)
-        loss = loss_of(output, batch, map_share)
+        loss = loss_of(output, batch, map_share, config.lids)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -265,8 +268,9 @@ def train(arguments: argparse.Namespace) -> None:
         step += 1
         running += (loss.item() - running) * max(0.01, 1 / step)
         now = time.monotonic()
-        bar.update(round(spent + now - last) - round(spent))
-        spent, last = spent + now - last, now
+        took = min(now - last, 2.0)  # a process that was stopped did not train
+        bar.update(round(spent + took) - round(spent))
+        spent, last = spent + took, now
         bar.set_postfix(step=step, loss=f"{running:.3f}", refresh=False)
         if spent - saved > CHECKPOINT_SECONDS:
             save()

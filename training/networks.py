@@ -1,7 +1,7 @@
 """The landmark networks, and the tensor contract that their ONNX files keep.
 
 A network reads positions off small maps: per point a softmax over the cells tells where to look, and a per-cell offset
-where in the neighbourhood the point lies; their expectation is the position (integral regression), so that no arg-max
+(which the smallest model does without) where in the neighbourhood the point lies; their expectation is the position (integral regression), so that no arg-max
 makes points jump from cell to cell. The contract's heatmaps and offset maps are then *drawn* from position and
 confidence inside the exported graph (`ContractMaps`), so that decoding gives exactly the network's answer.
 """
@@ -26,19 +26,26 @@ class LandmarkConfig:
     grid: int  # G, side of the exported maps
     factor: float  # L, logit factor of the exported offset maps
     points: int = POINTS
-    stem: int = 16  # channels at side 56, to which every stem brings its input
+    stem: int = 16  # channels at side 56 (28 of the smallest model), to which every stem brings its input
     widths: tuple[int, int, int] = (32, 64, 96)  # channels at side 28, 14 and 7
     depths: tuple[int, int, int] = (1, 2, 2)  # blocks there
+    layers: int = 2  # convolutions in a block
+    offsets: bool = True  # whether cells also say where near them a point lies
+    lids: float = 1.0  # how much the lids' gaps count in training
 
 
 # The file is models/lm_model<name>_opt.onnx. "start" is not shipped: the others begin with its weights, as training at
 # side 112 is the fastest. Widths are multiples of 16, in which onnxruntime computes.
 LANDMARK_MODELS = {
     "start": LandmarkConfig(112, 14, 16.0),
+    "4": LandmarkConfig(224, 28, 16.0, widths=(48, 80, 112), depths=(1, 3, 2), lids=4.0),
     "3": LandmarkConfig(224, 28, 16.0),
+    "2": LandmarkConfig(224, 28, 16.0, depths=(1, 1, 2)),
+    "1": LandmarkConfig(224, 28, 16.0, widths=(32, 48, 80), depths=(1, 1, 2)),
+    "0": LandmarkConfig(224, 28, 16.0, widths=(32, 48, 64), depths=(1, 1, 1)),
     "V": LandmarkConfig(112, 14, 16.0, depths=(1, 1, 2)),
     "U": LandmarkConfig(112, 14, 16.0, widths=(32, 48, 64), depths=(1, 1, 1)),
-    "T": LandmarkConfig(56, 7, 8.0, points=30, widths=(16, 32, 48), depths=(1, 1, 1)),
+    "T": LandmarkConfig(56, 7, 8.0, points=30, widths=(16, 32, 32), depths=(0, 1, 2), layers=1, offsets=False),
 }
 
 
@@ -54,14 +61,15 @@ def convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, rel
 
 
 class Block(nn.Module):
-    """Residual block of two plain 3x3 convolutions: few, fat operations are what a CPU runs fastest."""
+    """Residual block of plain 3x3 convolutions: few, fat operations are what a CPU runs fastest."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, layers: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(
-            convolution(inputs, outputs, stride=stride), convolution(outputs, outputs, relu=False)
-        )
-        # Where size or width change, the second convolution has no shortcut round it.
+        self.body = nn.Sequential(*(
+            convolution(outputs if k else inputs, outputs, stride=1 if k else stride, relu=k < layers - 1)
+            for k in range(layers)
+        ))  # fmt: skip
+        # Where size or width change, there is no shortcut round them.
         self.shortcut = inputs == outputs and stride == 1
 
     def forward(self, x: Tensor) -> Tensor:
@@ -69,14 +77,16 @@ class Block(nn.Module):
         return torch.relu(x + y if self.shortcut else y)
 
 
-def stage(inputs: int, outputs: int, depth: int) -> nn.Sequential:
-    """`depth` blocks, the first of which halves the side."""
-    return nn.Sequential(Block(inputs, outputs, 2), *(Block(outputs, outputs) for _ in range(depth - 1)))
+def stage(inputs: int, outputs: int, depth: int, layers: int) -> nn.Sequential:
+    """`depth` blocks, the first of which halves the side; with none, there is no stage."""
+    widths = [inputs, *[outputs] * depth]
+    return nn.Sequential(*(Block(widths[k], outputs, 1 if k else 2, layers) for k in range(depth)))
 
 
 def stem(side: int, channels: int) -> nn.Sequential:
-    """From the image to side 56: what tells the input sizes apart, so that weights of the rest can be shared."""
-    kernel, stride, padding = {224: (6, 4, 2), 112: (3, 2, 1), 56: (3, 1, 1)}[side]
+    """From the image to side 56 (28 from side 56): what tells the input sizes apart, so that weights of the rest can be
+    shared."""
+    kernel, stride, padding = {224: (6, 4, 2), 112: (3, 2, 1), 56: (3, 2, 1)}[side]
     return nn.Sequential(
         nn.Conv2d(3, channels, kernel, stride, padding, bias=False),
         nn.BatchNorm2d(channels),
@@ -85,23 +95,26 @@ def stem(side: int, channels: int) -> nn.Sequential:
 
 
 def adopt(network: nn.Module, weights: dict[str, Tensor]) -> int:
-    """Loads all weights that fit, and says how many.
+    """Loads all weights that a network of the same kind has too, and says how many tensors that were.
 
-    A stem for side 112 becomes one for side 224 that at first does the same to the picture made half as large: each
-    weight is spread over 2x2 pixels. The other way round, 2x2 weights are added up.
+    Of a layer that is wider there, the first channels are taken; one that is narrower there fills the first channels. A
+    stem for side 112 becomes one for side 224 that at first does the same to the picture made half as large: each weight
+    is spread over 2x2 pixels. The other way round, 2x2 weights are added up.
     """
-    own, fitting = network.state_dict(), {}
+    own = network.state_dict()
+    taken = 0
     for key, value in weights.items():
-        if key not in own:
+        if key not in own or value.ndim != own[key].ndim:
             continue
         if value.ndim == 4 and value.shape[-1] == 3 and own[key].shape[-1] == 6:
             value = value.repeat_interleave(2, 2).repeat_interleave(2, 3) / 4
         elif value.ndim == 4 and value.shape[-1] == 6 and own[key].shape[-1] == 3:
             value = 4 * nn.functional.avg_pool2d(value, 2)
-        if value.shape == own[key].shape:
-            fitting[key] = value
-    network.load_state_dict(fitting, strict=False)
-    return len(fitting)
+        common = tuple(slice(min(a, b)) for a, b in zip(value.shape, own[key].shape, strict=True))
+        own[key][common] = value[common]
+        taken += 1
+    network.load_state_dict(own)
+    return taken
 
 
 class LandmarkNetwork(nn.Module):
@@ -113,15 +126,15 @@ class LandmarkNetwork(nn.Module):
     def __init__(self, config: LandmarkConfig) -> None:
         super().__init__()
         low, middle, high = config.widths
-        self.points = config.points
+        self.points, self.offsets = config.points, config.offsets
         self.stem = stem(config.side, config.stem)
-        self.low = stage(config.stem, low, config.depths[0])
-        self.middle = stage(low, middle, config.depths[1])
-        self.high = stage(middle, high, config.depths[2])
+        self.low = stage(config.stem, low, config.depths[0], config.layers)
+        self.middle = stage(low, middle, config.depths[1], config.layers)
+        self.high = stage(middle, high, config.depths[2], config.layers)
         self.down = convolution(high, middle, 1, relu=False)
         self.up = nn.Upsample(scale_factor=2, mode="nearest")
         self.mix = convolution(middle, middle)
-        self.maps = nn.Conv2d(middle, 3 * config.points, 1)
+        self.maps = nn.Conv2d(middle, (3 if config.offsets else 1) * config.points, 1)
         self.confidence = nn.Sequential(nn.Linear(high, 64), nn.ReLU(inplace=True), nn.Linear(64, config.points))
         axis = (torch.arange(CELLS) + 0.5) / CELLS
         centres = torch.stack((axis.repeat(CELLS), axis.repeat_interleave(CELLS)))  # x, y of each cell
@@ -131,11 +144,14 @@ class LandmarkNetwork(nn.Module):
         middle = self.middle(self.low(self.stem(images)))
         high = self.high(middle)
         maps = self.maps(self.mix(torch.relu(middle + self.up(self.down(high))))).float()
-        maps = maps.reshape(-1, 3, self.points, CELLS * CELLS)
+        maps = maps.reshape(-1, 3 if self.offsets else 1, self.points, CELLS * CELLS)
         attention = torch.softmax(maps[:, 0], -1)
-        positions = (attention[:, None] * (maps[:, 1:] + self.centres)).sum(-1)
+        if self.offsets:
+            positions = (attention[:, None] * (maps[:, 1:] + self.centres)).sum(-1).transpose(1, 2)
+        else:
+            positions = attention @ self.centres[0, :, 0].T
         confidence = self.confidence(high.mean((2, 3))).float()
-        return positions.transpose(1, 2), confidence, maps[:, 0]
+        return positions, confidence, maps[:, 0]
 
 
 class ContractMaps(nn.Module):
