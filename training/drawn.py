@@ -16,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from training import crops, data
+from training.blinks import LIDS
 from training.heads import (
     FACE_MIDDLE,
     NECK,
@@ -46,7 +47,6 @@ TURNS = {
     "straight": [(0, 0, 0)], "yaw 60": [(-60, 0, 0), (60, 0, 0)], "pitch 30": [(0, -30, 0), (0, 30, 0)],
     "roll 45": [(0, 0, -45), (0, 0, 45)],
 }  # fmt: skip
-LIDS = {"open": (False, False), "right shut": (True, False), "left shut": (False, True), "shut": (True, True)}
 
 
 def motion(name: str, time: float) -> tuple[np.ndarray, float]:

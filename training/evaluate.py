@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training import augment, clips, data, labels
+from training import augment, blinks, clips, data, labels
 from training.answers import (
     MissingError,
     Model,
@@ -264,6 +264,8 @@ def main() -> None:
         "drawn": lambda: clips.drawn(compared),
         "moving": lambda: clips.moving(compared, max(10, count // 10)),
         "leaving": lambda: clips.leaving(compared, max(12, count // 8)),
+        "blinks": lambda: blinks.blinks(compared),
+        "winks": lambda: blinks.winks(compared),
         "timing": lambda: timing(compared),
     }
     unknown = set(arguments.tables) - set(tables)

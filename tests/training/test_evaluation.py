@@ -11,7 +11,7 @@ pytest.importorskip("onnxruntime")
 from tiny_models import constant_model  # noqa: E402
 
 from tracking.landmarks import LandmarkModel  # noqa: E402
-from training import answers, clips, data, evaluate  # noqa: E402
+from training import answers, blinks, clips, data, evaluate  # noqa: E402
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_a_table_without_its_data_says_so(empty_cache, tmp_path, monkeypatch, ca
     content = constant_model({"input": (1, 3, 56, 56)}, {"output": constant_maps(30, 7, 0)})
     (tmp_path / "lm_modelT_opt.onnx").write_bytes(content)
     names = ["accuracy", "steadiness", "recovery", "rolled", "heads", "turns", "confidence"]
-    names += ["tracking", "drawn", "moving", "leaving"]
+    names += ["tracking", "drawn", "moving", "leaving", "blinks", "winks"]
     monkeypatch.setattr(sys, "argv", ["evaluate", *names, "--folder", str(tmp_path)])
     evaluate.main()
     lines = capsys.readouterr().out.split("\n\n")
@@ -235,9 +235,63 @@ def test_drawn_lids_are_shut_and_open_as_asked():
     from training import drawn
 
     rng = np.random.default_rng(0)
-    for right, left in drawn.LIDS.values():
+    for right, left in blinks.LIDS.values():
         for _ in range(10):
             weights = drawn.with_lids({"eyeBlink_L": 0.6, "eyeWide_R": 1.0, "jawOpen": 0.5}, right, left, rng)
             for side, shut in (("R", right), ("L", left)):
                 assert weights[f"eyeBlink_{side}"] >= 0.9 if shut else weights[f"eyeBlink_{side}"] <= 0.3
             assert weights["jawOpen"] == 0.5 and "eyeWide_R" not in weights
+
+
+# --- blinks -----------------------------------------------------------------------------------------------------
+
+
+def test_area_under_the_curve():
+    low, high = np.array([0.0, 1.0, 2.0]), np.array([3.0, 4.0])
+    assert blinks.area_under_curve(low, high) == 1
+    assert blinks.area_under_curve(high, low) == 0
+    assert blinks.area_under_curve(low, low) == 0.5
+    assert blinks.area_under_curve(np.array([1.0, 3.0]), np.array([2.0, 3.0])) == pytest.approx(2.5 / 4)
+    assert np.isnan(blinks.area_under_curve(low, low[:0]))
+
+
+def test_lid_gaps_are_of_each_eye_and_of_its_width():
+    points = np.zeros((66, 2))
+    points[[36, 37, 38, 39, 40, 41]] = [(0, 0), (10, -5), (20, -5), (30, 0), (20, 4), (10, 4)]
+    points[[42, 43, 44, 45, 46, 47]] = [(50, 0), (60, -1), (70, -2), (80, 0), (70, 0), (60, 0)]
+    np.testing.assert_allclose(blinks.lid_gaps(points), [9 / 30, 1.5 / 30])
+    # Mirrored, the eyes change places; turned and enlarged, nothing changes.
+    mirrored = blinks.lid_gaps(data.mirror_points(points, 100))
+    np.testing.assert_allclose(mirrored, [1.5 / 30, 9 / 30])
+    turned = 3 * points @ np.array([[0.8, 0.6], [-0.6, 0.8]]) + 7
+    np.testing.assert_allclose(blinks.lid_gaps(turned), blinks.lid_gaps(points))
+
+
+def test_facemesh_and_the_66_points_have_the_same_eyes():
+    """The same face drawn with both gives the same gaps."""
+    rng = np.random.default_rng(0)
+    points = rng.uniform(0, 100, (66, 2))
+    mesh = np.zeros((478, 3))
+    for ours, theirs in zip(blinks.EYES_OF_66, blinks.EYES_OF_MESH, strict=True):
+        mesh[list(theirs), :2] = points[list(ours)]
+    np.testing.assert_allclose(blinks.lid_gaps(mesh, blinks.EYES_OF_MESH), blinks.lid_gaps(points))
+    # The person's right eye comes first, as in MESH_IRIS: its outer corner is 33.
+    assert blinks.EYES_OF_MESH[0][0] == 33 and blinks.EYES_OF_MESH[1][3] == 263
+
+
+def test_winks_are_told_by_the_difference_of_the_gaps():
+    closed = np.array([(True, False), (False, True), (False, False), (True, True)])
+    gaps = np.where(closed, 0.05, 0.3)
+    assert blinks.blink_auc(gaps, closed) == 1
+    assert blinks.wink_aucs(gaps, closed) == (1, 1)
+    assert blinks.wink_aucs(gaps[:, ::-1], closed) == (0, 1)
+    both = np.full((4, 2), 0.2)  # a model that moves both lids together
+    assert blinks.wink_aucs(both, closed) == (0.5, 0.5)
+
+
+def test_judged_eyes_are_of_people_held_out():
+    keys, closed = blinks.judged_eyes()
+    assert closed.sum() >= 20 and (~closed).sum() >= 20 and len(set(keys)) == len(keys)
+    for key in keys:
+        source, name = key.split("/")
+        assert data.is_held_out(data.person_of(name, source)), key
