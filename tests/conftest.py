@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # several test modules load onnxruntime before the tracker does
 cv2.setNumThreads(1)
 
 
@@ -110,6 +111,22 @@ def display() -> Iterator[str]:
     for process in (manager, server):
         process.terminate()
         process.wait()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    try:
+        made = subprocess.run(mount, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("no mount here")
+    if made.returncode:
+        pytest.skip(f"no right to mount a small disk: {made.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
 
 
 @pytest.fixture

@@ -99,22 +99,6 @@ def test_an_old_log_is_overwritten(tmp_path):
     assert rows_of(tmp_path / "log.csv") == []
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 64 KB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
-    try:
-        made = subprocess.run(mount, capture_output=True, text=True)
-    except FileNotFoundError:
-        pytest.skip("no mount here")
-    if made.returncode:
-        pytest.skip(f"no right to mount a small disk: {made.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
-
-
 def test_full_disk(small_disk, capsys):
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(24_000))

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -328,6 +329,127 @@ def test_interrupted_while_it_waits_for_a_frame(carphone_frames: list[np.ndarray
         assert process.stderr.read() == b""
         lines = process.stdout.read().decode().splitlines()
     assert lines[2] == "Quitting" and lines[-1] == "Frames: 1"
+
+
+def whole_rows(path: Path) -> list[list[float]]:
+    """The numbers of every full line of a data log but the header."""
+    data = path.read_bytes()
+    header, *rows = csv.reader(data[: data.rindex(b"\r\n")].decode().split("\r\n"))
+    assert {len(row) for row in rows} <= {len(header)}
+    return [list(map(float, row)) for row in rows]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows kills a process in another way")
+@pytest.mark.parametrize("frames", [1, 17, 61])
+def test_killed(frames: int, short_clip: Path, receiver: Receiver, tmp_path: Path) -> None:
+    """Every full line of the log parses, and the video opens and holds every frame that was drawn."""
+    log, video = tmp_path / "data.csv", tmp_path / "video.avi"
+    files = ("--log-data", log, "--video-out", video)
+    with running("-c", short_clip, "--repeat-video", 1, "--port", receiver.port, *files) as process:
+        receiver.wait_for(frames)
+        process.kill()
+        process.communicate(timeout=30)  # the pipes close when the process that writes the video has ended, too
+    sent = len(receiver.close())
+    rows = whole_rows(log)
+    assert [row[0] for row in rows] == list(range(1, len(rows) + 1)) and sent - 1 <= len(rows) <= sent
+    assert sent - 2 <= len(read_video(video)) <= sent
+
+
+def test_a_disk_that_fills_up(small_disk: Path, carphone: Path) -> None:
+    log = small_disk / "data.csv"
+    result = run("-c", carphone, "--log-data", log, "--silent", 1)
+    assert result.code == 0 and len(result.frames) == 120
+    assert len(result.err) == 1 and str(log) in result.err[0] and "No space left" in result.err[0]
+    assert log.read_bytes().endswith(b"\r\n") and 0 < len(whole_rows(log)) < 120
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {root!r})
+import facetracker
+{prepare}
+sys.exit(facetracker.main(sys.argv[1:]))
+"""
+
+
+def run_prepared(prepare: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """The program after these lines of Python."""
+    script = SCRIPT.format(root=str(ROOT), prepare=prepare)
+    return subprocess.run(
+        [sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True, timeout=300
+    )
+
+
+def test_thirty_frames_in_a_row_that_fail_end_the_run(carphone: Path, receiver: Receiver) -> None:
+    """With one line for the first of them, and one for the last."""
+    prepare = (
+        "import tracking.detection\n"
+        "def fail(*_): raise MemoryError('no room for\\n a tensor')\n"
+        "tracking.detection.FaceDetector.infer = fail\n"
+    )
+    ended = run_prepared(prepare, "-c", carphone, "--port", receiver.port)
+    assert ended.returncode == 1 and receiver.frames == []
+    first, last = ended.stderr.splitlines()
+    assert first == "Frame 1 could not be tracked (MemoryError: no room for a tensor); tracking goes on."
+    assert last == "30 frames in a row could not be tracked (MemoryError: no room for a tensor)."
+
+
+def test_a_detector_that_breaks_later_leaves_the_face_that_is_there(carphone: Path, receiver: Receiver) -> None:
+    prepare = (
+        "import tracking.detection as detection\n"
+        "runs, infer = [], detection.FaceDetector.infer\n"
+        "def once(self, tensor):\n"
+        "    runs.append(1)\n"
+        "    if len(runs) > 1: raise RuntimeError('gone')\n"
+        "    return infer(self, tensor)\n"
+        "detection.FaceDetector.infer = once\n"
+    )
+    ended = run_prepared(prepare, "-c", carphone, "--port", receiver.port, "--faces", 2)
+    assert ended.returncode == 0
+    assert [len(frame) for frame in receiver.frames] == [1] * 120
+    (line,) = ended.stderr.splitlines()
+    assert "A face detector fails" in line and "RuntimeError: gone" in line
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not list the sockets of a process")
+def test_no_port_is_opened(short_clip: Path, receiver: Receiver) -> None:
+    """Its only sockets are connected to the receivers, so that nobody else's datagrams come in."""
+    psutil = pytest.importorskip("psutil")
+    options = ("--ip", "127.0.0.1,localhost", "--port", receiver.port)
+    with running("-c", short_clip, "--repeat-video", 1, *options) as process:
+        receiver.wait_for(10)
+        tracker = psutil.Process(process.pid)
+        found = [c for p in (tracker, *tracker.children(recursive=True)) for c in p.net_connections(kind="inet")]
+    assert len(found) == 2
+    assert {(c.type, c.raddr) for c in found} == {(socket.SOCK_DGRAM, ("127.0.0.1", receiver.port))}
+
+
+def test_nothing_is_written_but_where_it_is_told(short_clip: Path, receiver: Receiver, tmp_path: Path) -> None:
+    """By Python's audit events, and by what is new in the folders that libraries like to use."""
+    told, elsewhere = tmp_path / "told", tmp_path / "elsewhere"
+    told.mkdir()
+    elsewhere.mkdir()
+    prepare = (
+        f"import os, sys; sys.dont_write_bytecode = True; os.chdir({str(elsewhere)!r})\n"
+        "def hook(event, arguments):\n"
+        "    if event == 'open' and (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):\n"
+        "        print('WRITES', arguments[0], file=sys.stderr)\n"
+        "    if event in ('socket.bind', 'subprocess.Popen', 'os.system', 'os.exec', 'os.posix_spawn', 'os.remove'):\n"
+        "        print('DOES', event, arguments, file=sys.stderr)\n"
+        "sys.addaudithook(hook)\n"
+    )
+    files = ("--log-data", told / "data.csv", "--log-output", told / "output.txt")
+    folders = {name: str(elsewhere) for name in ("HOME", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME", "APPDATA")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+        for name, value in folders.items():
+            patch.setenv(name, value)
+        ended = run_prepared(prepare, "-c", short_clip, "--port", receiver.port, *files)
+    assert ended.returncode == 0 and len(receiver.frames) == 20
+    noted = [line for line in ended.stderr.splitlines() if line.startswith(("WRITES", "DOES"))]
+    assert sorted(noted) == [f"WRITES {told / 'data.csv'}", f"WRITES {told / 'output.txt'}"]
+    assert sorted(path.name for path in told.iterdir()) == ["data.csv", "output.txt"]
+    assert list(elsewhere.iterdir()) == []
 
 
 # --- Bad input --------------------------------------------------------------------------------------------

@@ -196,6 +196,21 @@ def test_the_socket_never_blocks():
                 sender.send(bytes(20 * 1785))
 
 
+def test_a_receiver_that_answers_with_a_flood(capsys):
+    """Nothing is read from the network, so that answers of any size and number change nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        peer.settimeout(5)
+        with PacketSender("127.0.0.1", peer.getsockname()[1]) as sender:
+            for i in range(100):
+                sender.send(bytes([i]) * 1785)
+                data, address = peer.recvfrom(65536)
+                assert data == bytes([i]) * 1785
+                for size in (0, 1, 1785, 60_000):
+                    peer.sendto(b"\xff" * size, address)
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux network namespaces")
 def test_a_network_that_is_down(root):
     """In a network namespace of its own, where not even the loopback is up."""
