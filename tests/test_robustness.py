@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from benchmarks import soak
 from output.packet import encode
+from remedian import remedian
 from tracker import Tracker
 from tracking.faces import Face
 from tracking.models import default_model_dir
@@ -171,15 +172,23 @@ def test_memory_threads_and_files_stay_flat(model, capsys):
 
 
 def test_what_is_not_flat_is_told():
-    def tenth(memory: float | None, threads: int = 1, files: int | None = 9) -> soak.Tenth:
-        return soak.Tenth(1, 1, memory, threads, files, 1.0)
+    def tenth(memory: float | None, threads: int = 1, files: int | None = 9, median_size: int = 300) -> soak.Tenth:
+        return soak.Tenth(1, 1, memory, threads, files, median_size, 1.0, 1.0)
 
     flat = [tenth(50.0), *[tenth(100.0)] * 8]
     assert soak.verdict([*flat, tenth(102.9)]) == []
     assert soak.verdict([*flat, tenth(103.1)]) == ["Memory grew by 3.1 MB."]
     assert soak.verdict([*flat, tenth(100.0, threads=2)]) == ["Threads grew from 1 to 2."]
     assert soak.verdict([*flat, tenth(100.0, files=10)]) == ["Open files grew from 9 to 10."]
+    assert soak.verdict([*flat, tenth(100.0, median_size=2000)]) == ["A feature's median keeps 2000 numbers."]
     assert soak.verdict([tenth(None, files=None)] * 10) == []
+
+
+def test_the_largest_median_is_found():
+    kept = [remedian([1.0] * 10), remedian(range(64**3 - 1)), remedian()]  # all three buffers are full
+    assert soak.median_size() == 3 * 63 + 2 * 2 * 63
+    kept.pop(1)
+    assert soak.median_size() < 3 * 63
 
 
 def test_trackers_that_come_and_go_leave_nothing_behind(model, portrait):
