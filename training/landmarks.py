@@ -119,10 +119,9 @@ class Samples(IterableDataset):
 
 def to_input(images: Tensor) -> Tensor:
     """BGR uint8 [b, h, w, 3] -> the networks' input, RGB float32 [b, 3, h, w]."""
-    rgb = images.flip(-1).permute(0, 3, 1, 2).float() / 255
-    mean = torch.from_numpy(MEAN).to(images.device).view(1, 3, 1, 1)
-    std = torch.from_numpy(STD).to(images.device).view(1, 3, 1, 1)
-    return ((rgb - mean) / std).contiguous(memory_format=torch.channels_last)
+    scale = torch.from_numpy(1 / (255 * STD)).to(images.device).view(1, 3, 1, 1)
+    shift = torch.from_numpy(MEAN / STD).to(images.device).view(1, 3, 1, 1)
+    return images.flip(-1).permute(0, 3, 1, 2).float().mul_(scale).sub_(shift)
 
 
 # --- loss -------------------------------------------------------------------------------------------------------
@@ -199,11 +198,11 @@ def validation(network: LandmarkNetwork, config: LandmarkConfig, count: int = 32
 def moving_average(network: nn.Module, decay: float = 0.999) -> torch.optim.swa_utils.AveragedModel:
     """Exponential moving average of the weights, which is what is exported."""
 
-    def update(average: Tensor, current: Tensor, count: Tensor) -> Tensor:
+    def update(averages: list[Tensor], currents: list[Tensor], count: Tensor | int) -> None:
         now = min(decay, (1 + float(count)) / (10 + float(count)))
-        return now * average + (1 - now) * current
+        torch._foreach_lerp_(averages, currents, 1 - now)
 
-    return torch.optim.swa_utils.AveragedModel(network, avg_fn=update)
+    return torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=update)
 
 
 def checkpoint_path(name: str) -> Path:
@@ -224,7 +223,7 @@ def train(arguments: argparse.Namespace) -> None:
     if arguments.init:
         weights = torch.load(checkpoint_path(arguments.init), map_location=device)["average"]
         print(f"{adopt(network, weights)} tensors from {arguments.init}")
-    optimizer = torch.optim.AdamW(network.parameters(), lr=arguments.rate, weight_decay=0.02)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=arguments.rate, weight_decay=0.02, fused=True)
     average = moving_average(network)
     path, step, spent = checkpoint_path(arguments.save_as or arguments.name), 0, 0.0
     if path.exists() and not arguments.restart:
