@@ -116,9 +116,20 @@ def style_free_error(answers: np.ndarray, truth: np.ndarray, grouped: bool = Fal
 def load_labels() -> labels.Labels:
     """The labels. MissingError before they were made."""
     try:
-        return labels.load()
+        return _labels(data.cache_folder())
     except FileNotFoundError:
         raise MissingError(f"labels.npz is not in {data.cache_folder()} (training.labels makes it)") from None
+
+
+# Every table asks for these anew; they take seconds to read.
+@cache
+def _labels(folder: Path) -> labels.Labels:
+    return labels.load()
+
+
+@cache
+def _samples(folder: Path) -> dict[str, data.Sample]:
+    return {sample.key: sample for sample in data.list_samples()}
 
 
 def load_crops(name: str = "crops") -> crops.Crops:
@@ -141,14 +152,14 @@ def load_drawn(name: str) -> dict[str, np.ndarray]:
 
 def held_out_faces(source: str | None, count: int) -> list[tuple[np.ndarray, np.ndarray, str]]:
     """Up to `count` held-out (image, label [66, 2], key), spread evenly over the people."""
-    known = load_labels()
-    samples = {s.key: s for s in data.list_samples()}
+    known, samples = load_labels(), _samples(data.reference_folder())
     if not samples:
         raise MissingError(f"there are no images in {data.reference_folder() / 'data'} (see OSF_REFERENCE)")
+    usable = known.usable
     keys = [
-        (i, samples[str(k)])
-        for i, k in enumerate(known.keys)
-        if known.usable[i] and data.is_held_out(samples[str(k)].person) and source in (None, samples[str(k)].source)
+        (i, sample)
+        for i, sample in enumerate(samples[str(key)] for key in known.keys)
+        if usable[i] and data.is_held_out(sample.person) and source in (None, sample.source)
     ]
     chosen = [keys[j] for j in np.unique(np.linspace(0, len(keys) - 1, count).astype(int))]
     return [(data.read_image(s.path), known.points[i].astype(np.float64), s.key) for i, s in chosen]
