@@ -127,9 +127,10 @@ def to_input(images: Tensor) -> Tensor:
 # --- loss -------------------------------------------------------------------------------------------------------
 
 
-def loss_of(output: tuple[Tensor, Tensor, Tensor], batch: Batch, map_share: float, lids: float = 1.0) -> Tensor:
-    """Position error in shares of the face size, gap error (the lids' times `lids`), confidence, and (early) where the
-    maps look."""
+def loss_of(output: tuple[Tensor, Tensor, Tensor], batch: Batch, map_share: float, lids: float = 1.0,
+            steady: float = 30.0) -> Tensor:  # fmt: skip
+    """Position error in shares of the face size, gap error (the lids' times `lids`), distance of the two views' points
+    (times `steady`), confidence, and (early) where the maps look."""
     positions, logits, maps = output
     is_face = batch.is_face
     faces = is_face.sum().clamp(min=1)
@@ -150,7 +151,7 @@ def loss_of(output: tuple[Tensor, Tensor, Tensor], batch: Batch, map_share: floa
     # Two views of a picture must have their points in the same places: that is what holds them still.
     places = positions * batch.boxes[:, None, 2:] + batch.boxes[:, None, :2]
     apart = torch.sqrt(((places[0::2] - places[1::2]) ** 2).sum(-1) + 1e-6)
-    total = total + (apart * is_face[0::2, None]).sum() / faces / positions.shape[1] * 30
+    total = total + (apart * is_face[0::2, None]).sum() / faces / positions.shape[1] * steady
 
     if map_share > 0:
         axis = (torch.arange(CELLS, device=positions.device) + 0.5) / CELLS
@@ -258,7 +259,7 @@ def train(arguments: argparse.Namespace) -> None:
             output = network(to_input(batch.images))
         # Where the maps look is taught at first only.
         map_share = 0.0 if arguments.init else 0.1 * max(0.0, 1 - 2 * spent / total)
-        loss = loss_of(output, batch, map_share, config.lids)
+        loss = loss_of(output, batch, map_share, config.lids, arguments.steady)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -285,6 +286,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64, help="faces in a batch (default 64)")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate (default 2e-3)")
     parser.add_argument("--synthetic", type=float, default=0.2, help="share of synthetic heads (default 0.2)")
+    parser.add_argument("--steady", type=float, default=30, help="weight of the two views' distance (default 30)")
     parser.add_argument("--init", help="start from the weights of this model's checkpoint, as far as they fit")
     parser.add_argument("--save-as", help="name of the checkpoint (default: the model's)")
     parser.add_argument("--restart", action="store_true", help="do not go on from the checkpoint of the same name")
