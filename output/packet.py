@@ -3,6 +3,7 @@
 `RECORD` is that block as a numpy type. `encode` fills it and `decode` reads it back.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,7 +30,7 @@ RECORD = np.dtype(
         ("features", "<f4", len(FEATURE_NAMES)),  # in the order of FEATURE_NAMES
     ]
 )
-_FLOATS = (slice(12, 28), slice(29, None))  # the bytes before and behind `success`, all float32
+_BEFORE_SUCCESS, _BEHIND_SUCCESS = slice(12, 28), slice(29, None)  # bytes that are all float32
 _FLIP_YZ = np.array([1.0, -1.0, -1.0])
 
 
@@ -48,25 +49,39 @@ def encode(faces: Sequence[Face], time: float, width: float, height: float, face
     Raises:
         OverflowError: an id that with its offset is no int32.
     """
-    records = np.zeros(len(faces), RECORD)
-    records["time"] = time
-    records["width"] = width
-    records["height"] = height
+    if not math.isfinite(time):
+        return b""
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows here is left out below
-        for record, face in zip(records, faces, strict=True):
-            record["id"] = face.id + face_id_offset
-            eyes = (1.0, 1.0) if face.eye_blink is None else face.eye_blink
-            record["right_eye_open"], record["left_eye_open"] = eyes
-            record["success"] = bool(face.success)
-            record["pnp_error"] = face.pnp_error
-            record["quaternion"] = face.quaternion
-            record["euler"] = face.euler
-            record["translation"] = face.translation
-            record["confidence"] = face.lms[:, 2]
-            record["points"] = face.lms[:, 1::-1]  # row, column -> x, y
-            record["points_3d"] = face.pts_3d * _FLIP_YZ
-            record["features"] = [face.current_features.get(name, 0.0) for name in FEATURE_NAMES]
-    return records[_finite(records)].tobytes()
+        records = [_record(face, time, width, height, face_id_offset) for face in faces]
+    return b"".join(record for record in records if _finite(record))
+
+
+def _record(face: Face, time: float, width: float, height: float, face_id_offset: int) -> bytes:
+    record = np.zeros((), RECORD)
+    # All fields at once: one by one takes three times as long.
+    record[()] = (
+        time,
+        face.id + face_id_offset,
+        width,
+        height,
+        *((1.0, 1.0) if face.eye_blink is None else face.eye_blink),
+        bool(face.success),
+        face.pnp_error,
+        face.quaternion,
+        face.euler,
+        face.translation,
+        face.lms[:, 2],
+        face.lms[:, 1::-1],  # row, column -> x, y
+        face.pts_3d * _FLIP_YZ,
+        [face.current_features.get(name, 0.0) for name in FEATURE_NAMES],
+    )
+    return record.tobytes()
+
+
+def _finite(record: bytes) -> bool:
+    """Whether all float32 of a record are finite."""
+    numbers = np.frombuffer(record[_BEFORE_SUCCESS] + record[_BEHIND_SUCCESS], "<f4")
+    return bool(np.isfinite(numbers).all())
 
 
 def decode(data: bytes) -> np.ndarray:
@@ -80,12 +95,3 @@ def decode(data: bytes) -> np.ndarray:
     if len(data) == 0 or len(data) % RECORD.itemsize:
         raise ValueError(f"{len(data)} bytes are not a whole number of {RECORD.itemsize}-byte records")
     return np.frombuffer(data, RECORD).copy()
-
-
-def _finite(records: np.ndarray) -> np.ndarray:
-    """(n,) bool: which records hold finite numbers only."""
-    raw = records.view(np.uint8).reshape(len(records), RECORD.itemsize)
-    finite = np.isfinite(records["time"])
-    for part in _FLOATS:
-        finite &= np.isfinite(raw[:, part].copy().view("<f4")).all(axis=1)
-    return finite
