@@ -18,7 +18,7 @@ from tracking import features, pose
 from tracking.detection import BackgroundScan, FaceDetector, RetinaFaceDetector
 from tracking.faces import Box, Detection, Face, assign, group
 from tracking.gaze import GazeModel
-from tracking.landmarks import Crop, LandmarkModel
+from tracking.landmarks import LandmarkModel
 from tracking.models import LANDMARK_MODELS, default_model_dir
 from tracking.providers import ExecutionProvider
 from tracking.slots import Slot
@@ -117,8 +117,8 @@ class Tracker:
             provider = ExecutionProvider(provider, report)
         self._single_landmarks = LandmarkModel(model_type, folder, max_threads, provider)
         # Several crops are shared out over a pool, one thread each.
-        workers = min(max_threads, max_faces)
-        self._pool = ThreadPoolExecutor(workers, "landmarks") if workers > 1 else None
+        self._workers = min(max_threads, max_faces)
+        self._pool = ThreadPoolExecutor(self._workers, "landmarks") if self._workers > 1 else None
         self._pooled_landmarks = self._single_landmarks
         if self._pool is not None:
             self._pooled_landmarks = LandmarkModel(model_type, folder, 1, provider)
@@ -196,13 +196,8 @@ class Tracker:
         began = time.perf_counter()
         candidates, failure = self._candidates(frame, additional_faces)
         detected = time.perf_counter()
-        crops = [
-            crop
-            for order, box in enumerate(candidates)
-            if (crop := self._single_landmarks.prepare(frame, box, held=order < len(self._boxes))) is not None
-        ]
-        cropped = time.perf_counter()
-        detections = group(self._landmarks(crops))[: self._max_faces]
+        found, cropping = self._landmarks(frame, candidates)
+        detections = group(found)[: self._max_faces]
         if failure is not None:
             if not detections:
                 raise failure
@@ -215,7 +210,10 @@ class Tracker:
         self._remember(detections)
         if candidates:
             self.timings = Timings(
-                (detected - began) * 1e3, (cropped - detected) * 1e3, (tracked - cropped) * 1e3, (done - tracked) * 1e3
+                (detected - began) * 1e3,
+                cropping * 1e3,
+                (tracked - detected - cropping) * 1e3,
+                (done - tracked) * 1e3,
             )
         else:
             self.timings = Timings(detect=(detected - began) * 1e3)
@@ -267,17 +265,30 @@ class Tracker:
             candidates.append((0.0, 0.0, float(frame.shape[1]), float(frame.shape[0])))
         return candidates, failures[0] if failures else None
 
-    def _landmarks(self, crops: Sequence[Crop]) -> list[Detection]:
-        """Landmarks of the crops that show a face."""
-        model = self._single_landmarks if len(crops) == 1 else self._pooled_landmarks
+    def _landmarks(self, frame: np.ndarray, candidates: Sequence[Box]) -> tuple[list[Detection], float]:
+        """Landmarks of the boxes that show a face, and how much of the time went into their crops, seconds."""
+        single = len(candidates) == 1
+        model = self._single_landmarks if single else self._pooled_landmarks
+        held = len(self._boxes)
+        cropping: list[float] = []
 
-        def find(crop: Crop) -> Detection:
+        def find(candidate: tuple[int, Box]) -> Detection | None:
+            order, box = candidate
+            began = time.perf_counter()
+            crop = model.prepare(frame, box, held=order < held)
+            cropping.append(time.perf_counter() - began)
+            if crop is None:
+                return None
             confidence, landmarks = model.decode(model.infer(crop), crop)
+            if confidence <= self.threshold:
+                return None
             lms = np.zeros((68, 3))  # the pupils come later
             lms[:66] = landmarks
             return Detection(confidence, lms, crop.held)
 
-        return [found for found in self._map(find, crops, self._pool) if found.conf > self.threshold]
+        found = self._map(find, list(enumerate(candidates)), self._pool)
+        at_a_time = 1 if single or self._pool is None else min(self._workers, len(candidates))
+        return [detection for detection in found if detection is not None], sum(cropping) / at_a_time
 
     def _add_pupils(self, frame: np.ndarray, detections: Sequence[Detection]) -> None:
         gaze = self._gaze

@@ -35,8 +35,8 @@ def landmarks(right: tuple, left: tuple) -> np.ndarray:
 LEVEL = landmarks(((100, 80), (140, 80)), ((200, 80), (240, 80)))
 
 
-def apply(transform: np.ndarray, x: float, y: float) -> np.ndarray:
-    return transform @ (x, y, 1)
+def apply(transform: np.ndarray | tuple, x: float, y: float) -> np.ndarray:
+    return np.asarray(transform) @ (x, y, 1)
 
 
 def test_crop_of_a_level_eye(model):
@@ -62,7 +62,7 @@ def test_corners_lie_level_in_the_crop_however_the_head_leans(model, angle, leng
     first = np.array(place)
     second = first + length * np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
     transform = model.crop_to_frame(first, second, mirrored)
-    from_frame = cv2.invertAffineTransform(transform)
+    from_frame = cv2.invertAffineTransform(np.array(transform))
     edge = 16 / 1.4
     left, right = (16 + edge, 16 - edge) if mirrored else (16 - edge, 16 + edge)
     np.testing.assert_allclose(apply(from_frame, *first), (left, 16), atol=1e-6)

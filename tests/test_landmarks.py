@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tracking.crops import decode_maps, logit, normalize_into
+from tracking.crops import cell_places, decode_maps, logit, normalize_into
 from tracking.landmarks import SPREAD_30_POINTS, Crop, LandmarkModel
 
 wild = st.one_of(
@@ -141,6 +143,18 @@ def test_a_crop_remembers_whether_it_was_held(big):
     assert not big.prepare(picture(), (10.0, 10.0, 50.0, 50.0)).held
 
 
+def test_every_thread_has_a_crop_of_its_own(big):
+    """And the next crop of the same thread takes its place."""
+    dark, bright = np.zeros((300, 400, 3), np.uint8), np.full((300, 400, 3), 255, np.uint8)
+    box = (100.0, 100.0, 50.0, 50.0)
+    first = big.prepare(dark, box)
+    with ThreadPoolExecutor(1) as other:
+        second = other.submit(big.prepare, bright, box).result()
+    assert first.tensor.max() < 0 < second.tensor.min()
+    assert big.prepare(bright, box).tensor is first.tensor
+    assert (first.tensor == second.tensor).all()
+
+
 coordinate = st.one_of(
     st.floats(-2000, 2000), st.sampled_from([0.0, 1e9, -1e9, 1e300, -1e300, 1.7e308, float("nan"), float("inf")])
 )
@@ -205,7 +219,11 @@ def test_logit_is_the_inverse_of_the_logistic_function():
 
 def test_the_first_of_equal_maxima_counts():
     maps = np.full((3, 4, 4), 0.5, np.float32)
-    assert decode_maps(maps, 10.0, 1.0).tolist() == [[0, 0, 0.5]]
+    assert decode_maps(maps, cell_places(4, 10.0), 1.0).tolist() == [[0, 0, 0.5]]
+
+
+def test_cells_are_counted_along_the_second_axis_first():
+    assert cell_places(3, 10.0).T.tolist() == [[10.0 * row, 10.0 * column] for row in range(3) for column in range(3)]
 
 
 # The smallest model

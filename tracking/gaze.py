@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from .crops import decode_maps, normalize_into
+from .crops import cell_places, decode_maps, normalize_into
 from .models import GAZE_FILE, load
 from .providers import ExecutionProvider
 
@@ -17,6 +18,8 @@ EYE_CORNERS = np.array([[36, 39], [42, 45]])
 CROP_RADIUS = (1.4, 1.2)
 #: An eye whose corners are no further apart than this (pixels, in both directions) shows no pupil.
 MIN_EYE = 1e-3
+#: The two rows of a (2, 3) matrix.
+Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
 class GazeModel:
@@ -39,6 +42,7 @@ class GazeModel:
         )
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
+        self._places = cell_places(maps, side / maps)
 
     def locate(self, frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         """Find the pupils of a face.
@@ -56,29 +60,30 @@ class GazeModel:
         pupils = np.zeros((2, 3))
         if not np.isfinite(corners).all():
             return pupils
-        to_frame = [self.crop_to_frame(first, second, mirrored=eye == 1) for eye, (first, second) in enumerate(corners)]
+        # From here on plain numbers: for so few of them numpy takes several times as long.
+        ends = corners.tolist()
+        to_frame = [self.crop_to_frame(first, second, mirrored=eye == 1) for eye, (first, second) in enumerate(ends)]
         maps = self.infer(self.prepare(frame, to_frame))
-        side, map_side = self.SIDE, self.MAP_SIDE
         # All heatmaps first, as those of one picture with two points.
-        maps = maps.swapaxes(0, 1).reshape(6, map_side, map_side)
-        in_crop = decode_maps(maps, side / map_side, side / self.LOGIT_FACTOR)
-        for eye, transform in enumerate(to_frame):
-            pupils[eye, 1::-1] = transform[:, :2] @ in_crop[eye, :2] + transform[:, 2]
-        pupils[:, 2] = in_crop[:, 2]
-        empty = np.abs(corners[:, 1] - corners[:, 0]).max(axis=1) < MIN_EYE
-        if empty.any():
-            pupils[empty, 1::-1] = corners[empty].mean(axis=1)
-            pupils[empty, 2] = 0.0
+        maps = maps.swapaxes(0, 1).reshape(6, self.MAP_SIDE, self.MAP_SIDE)
+        in_crop = decode_maps(maps, self._places, self.SIDE / self.LOGIT_FACTOR).tolist()
+        eyes = zip(pupils, in_crop, to_frame, ends, strict=True)
+        for pupil, (across, down, confidence), transform, (first, second) in eyes:
+            if max(abs(a - b) for a, b in zip(first, second, strict=True)) < MIN_EYE:
+                pupil[:] = (first[1] + second[1]) / 2, (first[0] + second[0]) / 2, 0.0
+            else:
+                x, y = (a * across + b * down + c for a, b, c in transform)
+                pupil[:] = y, x, confidence
         return pupils
 
-    def crop_to_frame(self, first: np.ndarray, second: np.ndarray, mirrored: bool) -> np.ndarray:
-        """(2, 3) affine transform from x, y in an eye's crop to x, y in the frame.
+    def crop_to_frame(self, first: Sequence[float], second: Sequence[float], mirrored: bool) -> Affine:
+        """Affine transform from x, y in an eye's crop to x, y in the frame.
 
         Args:
-            first, second: (2,) x, y of the eye's corners, the one at the image's left first.
+            first, second: x, y of the eye's corners, the one at the image's left first.
             mirrored: whether the crop shows the eye's mirror image.
         """
-        (first_x, first_y), (second_x, second_y) = first.tolist(), second.tolist()
+        (first_x, first_y), (second_x, second_y) = first, second
         # A step in the crop, in the frame: along the line of the corners and across it. It is half their distance,
         # times the radius, over half the side.
         radius_x, radius_y = CROP_RADIUS[0] / self.SIDE, CROP_RADIUS[1] / self.SIDE
@@ -87,21 +92,18 @@ class GazeModel:
         if mirrored:
             along_x, along_y = -along_x, -along_y
         half = self.SIDE / 2
-        return np.array(
-            [
-                [along_x, across_x, (first_x + second_x) / 2 - (along_x + across_x) * half],
-                [along_y, across_y, (first_y + second_y) / 2 - (along_y + across_y) * half],
-            ]
+        return (
+            (along_x, across_x, (first_x + second_x) / 2 - (along_x + across_x) * half),
+            (along_y, across_y, (first_y + second_y) / 2 - (along_y + across_y) * half),
         )
 
-    def prepare(self, frame: np.ndarray, to_frame: list[np.ndarray]) -> np.ndarray:
+    def prepare(self, frame: np.ndarray, to_frame: Sequence[Affine]) -> np.ndarray:
         """Return the network's input (2, 3, 32, 32), in which columns come before rows."""
         side = self.SIDE
         crops = np.empty((2, side, side, 3), dtype=np.uint8)
         for crop, transform in zip(crops, to_frame, strict=True):
             # Pixel centres: the crop's pixel (i, j) covers i..i+1, j..j+1. Its axes are swapped by swapping the steps.
-            rows = transform.tolist()
-            swapped = np.array([(down, across, origin + (across + down - 1) / 2) for across, down, origin in rows])
+            swapped = np.array([(down, across, origin + (across + down - 1) / 2) for across, down, origin in transform])
             cv2.warpAffine(
                 frame,
                 swapped,

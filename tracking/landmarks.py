@@ -6,10 +6,9 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from .crops import decode_maps, normalize_into
+from .crops import CropMemory, cell_places, decode_maps
 from .faces import Box
 from .models import LANDMARK_MODELS, load
 from .providers import ExecutionProvider
@@ -33,7 +32,7 @@ class Crop:
     """A part of the frame, ready for the landmark model.
 
     Attributes:
-        tensor: (1, 3, R, R) the network's input.
+        tensor: (1, 3, R, R) the network's input, in memory that the next crop of the same thread overwrites.
         x, y: column and row of the upper left pixel in the frame.
         width, height: size in the frame, pixels.
         held: whether this was a face of the previous frame.
@@ -50,7 +49,7 @@ class Crop:
 class LandmarkModel:
     """A landmark model: prepare a crop, infer its maps, decode the points.
 
-    `infer` may be called from several threads at the same time.
+    May be used by several threads at the same time; each has one crop at a time.
 
     Args:
         model_type: `--model` number.
@@ -71,6 +70,9 @@ class LandmarkModel:
             provider,
         )
         self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[0].name
+        self._places = cell_places(spec.map_side, (spec.side - 1) / (spec.map_side - 1))
+        self._memory = CropMemory(spec.side)
 
     def prepare(self, frame: np.ndarray, box: Box, held: bool = False) -> Crop | None:
         """Cut a box, grown a little, out of a BGR uint8 frame; None when too little of it lies inside."""
@@ -84,15 +86,12 @@ class LandmarkModel:
         top, bottom = (int(min(max(edge, 0), frame.shape[0])) for edge in (y - grow_y + 1, y + height + grow_y + 1))
         if right - left < MIN_CROP or bottom - top < MIN_CROP:
             return None
-        side = self.spec.side
-        tensor = np.empty((1, 3, side, side), dtype=np.float32)
-        picture = cv2.resize(frame[top:bottom, left:right], (side, side), interpolation=cv2.INTER_LINEAR)
-        normalize_into(picture, tensor[0])
-        return Crop(tensor, left, top, right - left, bottom - top, held)
+        self._memory.fill(frame[top:bottom, left:right])
+        return Crop(self._memory.tensor, left, top, right - left, bottom - top, held)
 
     def infer(self, crop: Crop) -> np.ndarray:
         """Return the maps (3 K, G, G) of a crop."""
-        return self._session.run(None, {self._input: crop.tensor})[0][0]
+        return self._session.run([self._output], {self._input: crop.tensor})[0][0]
 
     def decode(self, maps: np.ndarray, crop: Crop) -> tuple[float, np.ndarray]:
         """Return the confidence of the face and its landmarks (66, 3): row, column in the frame, confidence.
@@ -100,9 +99,8 @@ class LandmarkModel:
         All of it is 0 when the maps give a point that is not finite.
         """
         spec = self.spec
-        span = spec.side - 1
-        points = decode_maps(maps, span / (spec.map_side - 1), span / spec.logit_factor)
-        confidence = float(points[:, 2].mean())
+        points = decode_maps(maps, self._places, (spec.side - 1) / spec.logit_factor)
+        confidence = float(points[:, 2].sum()) / len(points)
         if not math.isfinite(confidence):  # that of a point that is not finite is not finite either
             return 0.0, np.zeros((66, 3))
         if spec.points == 30:
