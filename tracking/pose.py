@@ -30,7 +30,7 @@ EYE_CORNERS = ((36, 39), (42, 45))
 EYEBALL_DEPTH = 0.385
 #: From a solution before the camera (t_z > 0), the guess for the one behind it: points, depths and all turn about.
 BEHIND_CAMERA = np.diag([-1.0, -1.0, 1.0])
-#: A followed pose whose error is over this share of the face's size in the image is checked against a fresh one.
+#: An error over this share of the face's size in the image is doubtful; see `solve`.
 DOUBTFUL_ERROR = 0.15
 
 
@@ -82,6 +82,7 @@ def solve(
     height: float,
     contour: np.ndarray = CONTOUR,
     previous: Pose | None = None,
+    doubtful: float = 0.0,
 ) -> Pose | None:
     """Fit the pose of a shape to landmarks.
 
@@ -94,6 +95,7 @@ def solve(
         width, height: size of the frame, pixels.
         contour: indices of the points to fit.
         previous: pose of the same face in the previous frame.
+        doubtful: from this error on, in pixels, a pose found from the previous one is checked against a fresh one.
 
     Returns:
         The pose, always with t_z < 0, or None when there is none for these landmarks. Its error is
@@ -123,17 +125,14 @@ def solve(
         if not solved or not -math.inf < translation[2] < 0:
             return None
         matrix = cv2.Rodrigues(rotation)[0]
-        residual = (
-            image_points[ERROR_POINTS] - project(shape[ERROR_POINTS], matrix, translation, width, height)
-        ).reshape(-1)
+        projected = cv2.projectPoints(shape[ERROR_POINTS], rotation, translation, camera, None)[0]
+        residual = image_points[ERROR_POINTS].reshape(-1) - projected.reshape(-1)
         error = math.sqrt(residual @ residual / (2 * len(contour)))
         return Pose(rotation, matrix, translation, error) if math.isfinite(error) else None
 
     followed = refine(previous.rotation, previous.translation) if previous is not None else None
-    if followed is not None:
-        extent = image_points.max(axis=0) - image_points.min(axis=0)
-        if followed.error < DOUBTFUL_ERROR * extent.max():
-            return followed
+    if followed is not None and followed.error < doubtful:
+        return followed
     guess = _first_guess(shape[contour], image_points[contour], camera)
     fresh = refine(*guess) if guess is not None else None
     solutions = [pose for pose in (followed, fresh) if pose is not None]

@@ -73,18 +73,19 @@ class Slot:
         self._in_use = True
         self.centre = detection.centre
         shape = REFERENCE_SHAPE if self._shape is None else self._shape.points
-        pose = pose_module.solve(shape, detection.lms, width, height, self._contour, self._pose)
+        doubtful = pose_module.DOUBTFUL_ERROR * max(detection.bbox[2:])
+        pose = pose_module.solve(shape, detection.lms, width, height, self._contour, self._pose, doubtful)
         self._pose = pose
         if pose is None:
             return None
         points = pose_module.back_project(shape, detection.lms, pose, width, height)
-        euler = pose_module.euler(pose.matrix)
+        settled = detection.conf >= MIN_CONFIDENCE and pose.error <= MAX_ERROR
+        if settled:
+            points = pose_module.normalize(points)
+        if not (np.isfinite(points).all() and np.isfinite(detection.lms).all()):  # the pose is finite
+            return None
         eyes = None
-        if detection.conf >= MIN_CONFIDENCE and pose.error <= MAX_ERROR:
-            normalized = pose_module.normalize(points)
-            if not np.isfinite(normalized).all():
-                return None
-            points = normalized
+        if settled:
             try:
                 self._current = self._features.update(points)
             except ValueError:
@@ -96,7 +97,7 @@ class Slot:
             success=True,
             pnp_error=pose.error,
             quaternion=pose_module.quaternion(pose.matrix),
-            euler=euler,
+            euler=pose_module.euler(pose.matrix),
             rotation=pose.rotation,
             translation=pose.translation,
             lms=detection.lms,
@@ -108,7 +109,7 @@ class Slot:
             current_features=dict(self._current),
         )
         self._prepare_next(face, pose, width, height)
-        return face if np.isfinite(points).all() and np.isfinite(face.lms).all() else None  # the pose is finite
+        return face
 
     def _prepare_next(self, face: Face, pose: pose_module.Pose, width: int, height: int) -> None:
         """Count failures, and adapt the shape for the next frame."""
