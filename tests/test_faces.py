@@ -43,6 +43,7 @@ def test_intersection_over_union(a, b, expected):
     assert iou(a, b) == pytest.approx(expected)
 
 
+@settings(deadline=None)
 @given(boxes, boxes)
 def test_intersection_over_union_is_symmetric_and_a_share(a, b):
     assert 0 <= iou(a, b) <= 1 + 1e-9
@@ -87,7 +88,7 @@ def test_a_chain_of_overlaps_is_not_one_face():
     assert [found.conf for found in group(bridged)] == [0.9, 0.8]  # the middle one overlaps both
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(coordinates, coordinates, st.floats(5, 200), st.floats(0, 1), st.booleans()), max_size=8))
 def test_grouped_results_do_not_overlap_and_every_other_result_overlaps_one(found):
     detections = [detection(*values) for values in found]
@@ -142,7 +143,7 @@ def test_slots_are_kept_when_two_people_pass_each_other():
         centres = [assigned[0].centre, assigned[1].centre]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_each_result_gets_exactly_one_slot(data):
     slots = data.draw(st.lists(st.none() | st.tuples(coordinates, coordinates), min_size=1, max_size=6))

@@ -269,7 +269,7 @@ def test_without_a_positive_median_there_is_no_range(median):
     assert person.range.minimum is person.range.maximum is None
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=100), st.floats(0.01, 0.5))
 def test_any_values_stay_between_minus_one_and_one(values, threshold):
     running = RunningRange(threshold)
