@@ -8,6 +8,7 @@ confidence inside the exported graph (`ContractMaps`), so that decoding gives ex
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -180,16 +181,34 @@ class ContractMaps(nn.Module):
 
 
 class Exported(nn.Module):
-    """Network and contract in one: what the ONNX file holds. `calibration` (scale, shift) is put on the confidence
-    logits, which sets the confidences' level without changing their order."""
+    """Network and contract in one: what the ONNX file holds.
+
+    `calibration` (scale, shift) is put on the confidence logits, which sets the confidences' level without changing
+    their order. `own_share` is how far a point's logit keeps its distance from the face's mean logit. Both are linear
+    and go into the last layer's weights, where they cost nothing.
+    """
 
     def __init__(
-        self, network: LandmarkNetwork, config: LandmarkConfig, calibration: tuple[float, float] = (1.0, 0.0)
+        self,
+        network: LandmarkNetwork,
+        config: LandmarkConfig,
+        calibration: tuple[float, float] = (1.0, 0.0),
+        own_share: float = 1.0,
     ) -> None:
         super().__init__()
-        self.network, self.draw, self.calibration = network, ContractMaps(config), calibration
+        self.network, self.draw = copy.deepcopy(network), ContractMaps(config)
+        last = self.network.confidence[-1]
+        scale, shift = calibration
+        with torch.no_grad():
+            last.weight.copy_(scale * toward_mean(last.weight.T, own_share).T)
+            last.bias.copy_(scale * toward_mean(last.bias, own_share) + shift)
 
     def forward(self, images: Tensor) -> Tensor:
         positions, logits, _ = self.network(images)
-        scale, shift = self.calibration
-        return self.draw(positions, torch.sigmoid(logits * scale + shift))
+        return self.draw(positions, torch.sigmoid(logits))
+
+
+def toward_mean(logits: Tensor, own_share: float) -> Tensor:
+    """Logits [..., K] drawn towards their mean over the points, to that share of their distance from it."""
+    mean = logits.mean(-1, keepdim=True)
+    return mean + own_share * (logits - mean)
