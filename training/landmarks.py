@@ -25,7 +25,7 @@ from tqdm import tqdm
 
 from training import augment, crops, data
 from training.labels import MEAN, STD, grown_box
-from training.networks import CELLS, LANDMARK_MODELS, LandmarkConfig, LandmarkNetwork, adopt
+from training.networks import LANDMARK_MODELS, LandmarkConfig, LandmarkNetwork, adopt
 
 # Upper and lower point of each lid and lip gap: their distances are what blinks and speech are read from.
 GAPS = np.array([(37, 41), (38, 40), (43, 47), (44, 46), (59, 65), (60, 64), (61, 63)])
@@ -154,8 +154,9 @@ def loss_of(output: tuple[Tensor, Tensor, Tensor], batch: Batch, map_share: floa
     total = total + (apart * is_face[0::2, None]).sum() / faces / positions.shape[1] * steady
 
     if map_share > 0:
-        axis = (torch.arange(CELLS, device=positions.device) + 0.5) / CELLS
-        near = torch.exp(-(((batch.points[..., None] - axis) * CELLS) ** 2) / (2 * 0.8**2))  # [b, K, 2, cells]
+        cells = math.isqrt(maps.shape[-1])
+        axis = (torch.arange(cells, device=positions.device) + 0.5) / cells
+        near = torch.exp(-(((batch.points[..., None] - axis) * cells) ** 2) / (2 * 0.8**2))  # [b, K, 2, cells]
         target = (near[:, :, 1, :, None] * near[:, :, 0, None, :]).flatten(2)
         inside = target.sum(-1)
         target = target / inside.clamp(min=1e-6)[..., None]

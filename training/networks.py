@@ -1,7 +1,7 @@
 """The landmark networks, and the tensor contract that their ONNX files keep.
 
 A network reads positions off small maps: per point a softmax over the cells tells where to look, and a per-cell offset
-(which the smallest model does without) where in the neighbourhood the point lies; their expectation is the position (integral regression), so that no arg-max
+where in the neighbourhood the point lies; their expectation is the position (integral regression), so that no arg-max
 makes points jump from cell to cell. The contract's heatmaps and offset maps are then *drawn* from position and
 confidence inside the exported graph (`ContractMaps`), so that decoding gives exactly the network's answer.
 """
@@ -16,8 +16,6 @@ from torch import Tensor, nn
 
 from training.data import POINTS
 
-CELLS = 14  # side of the maps from which positions are read
-
 
 @dataclass(frozen=True)
 class LandmarkConfig:
@@ -31,7 +29,7 @@ class LandmarkConfig:
     widths: tuple[int, int, int] = (32, 64, 96)  # channels at side 28, 14 and 7
     depths: tuple[int, int, int] = (1, 2, 2)  # blocks there
     layers: int = 2  # convolutions in a block
-    offsets: bool = True  # whether cells also say where near them a point lies
+    cells: int = 14  # side of the maps from which positions are read, 14 or 7
     lids: float = 1.0  # how much the lids' gaps count in training
 
 
@@ -46,7 +44,7 @@ LANDMARK_MODELS = {
     "0": LandmarkConfig(224, 28, 16.0, widths=(32, 48, 80), depths=(1, 1, 2)),
     "V": LandmarkConfig(112, 14, 16.0, depths=(1, 1, 2)),
     "U": LandmarkConfig(112, 14, 16.0, widths=(32, 48, 64), depths=(1, 1, 1)),
-    "T": LandmarkConfig(56, 7, 8.0, points=30, widths=(16, 32, 32), depths=(0, 1, 2), layers=1, offsets=False),
+    "T": LandmarkConfig(56, 7, 8.0, points=30, widths=(16, 32, 48), depths=(0, 1, 3), layers=1, cells=7),
 }
 
 
@@ -119,7 +117,8 @@ def adopt(network: nn.Module, weights: dict[str, Tensor]) -> int:
 
 
 class LandmarkNetwork(nn.Module):
-    """Normalised RGB crops [b, 3, R, R] -> positions [b, K, 2], confidence logits [b, K], map logits [b, K, 196].
+    """Normalised RGB crops [b, 3, R, R] -> positions [b, K, 2], confidence logits [b, K], map logits
+    [b, K, cells²].
 
     Positions are (x, y) in shares of the crop's side: 0 is its left or top edge, 1 its right or bottom edge.
     """
@@ -127,32 +126,31 @@ class LandmarkNetwork(nn.Module):
     def __init__(self, config: LandmarkConfig) -> None:
         super().__init__()
         low, middle, high = config.widths
-        self.points, self.offsets = config.points, config.offsets
+        self.points, self.cells = config.points, config.cells
         self.stem = stem(config.side, config.stem)
         self.low = stage(config.stem, low, config.depths[0], config.layers)
         self.middle = stage(low, middle, config.depths[1], config.layers)
         self.high = stage(middle, high, config.depths[2], config.layers)
-        self.down = convolution(high, middle, 1, relu=False)
-        self.up = nn.Upsample(scale_factor=2, mode="nearest")
-        self.mix = convolution(middle, middle)
-        self.maps = nn.Conv2d(middle, (3 if config.offsets else 1) * config.points, 1)
+        if self.cells == 14:
+            self.down = convolution(high, middle, 1, relu=False)
+            self.up = nn.Upsample(scale_factor=2, mode="nearest")
+            self.mix = convolution(middle, middle)
+        self.maps = nn.Conv2d(middle if self.cells == 14 else high, 3 * config.points, 1)
         self.confidence = nn.Sequential(nn.Linear(high, 64), nn.ReLU(inplace=True), nn.Linear(64, config.points))
-        axis = (torch.arange(CELLS) + 0.5) / CELLS
-        centres = torch.stack((axis.repeat(CELLS), axis.repeat_interleave(CELLS)))  # x, y of each cell
-        self.register_buffer("centres", centres.view(1, 2, 1, CELLS * CELLS), persistent=False)
+        axis = (torch.arange(self.cells) + 0.5) / self.cells
+        centres = torch.stack((axis.repeat(self.cells), axis.repeat_interleave(self.cells)))  # x, y of each cell
+        self.register_buffer("centres", centres.view(1, 2, 1, self.cells**2), persistent=False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         middle = self.middle(self.low(self.stem(images)))
-        high = self.high(middle)
-        maps = self.maps(self.mix(torch.relu(middle + self.up(self.down(high))))).float()
-        maps = maps.reshape(-1, 3 if self.offsets else 1, self.points, CELLS * CELLS)
+        read = high = self.high(middle)
+        if self.cells == 14:
+            read = self.mix(torch.relu(middle + self.up(self.down(high))))
+        maps = self.maps(read).float().reshape(-1, 3, self.points, self.cells**2)
         attention = torch.softmax(maps[:, 0], -1)
-        if self.offsets:
-            positions = (attention[:, None] * (maps[:, 1:] + self.centres)).sum(-1).transpose(1, 2)
-        else:
-            positions = attention @ self.centres[0, :, 0].T
+        positions = (attention[:, None] * (maps[:, 1:] + self.centres)).sum(-1)
         confidence = self.confidence(high.mean((2, 3))).float()
-        return positions, confidence, maps[:, 0]
+        return positions.transpose(1, 2), confidence, maps[:, 0]
 
 
 class ContractMaps(nn.Module):
