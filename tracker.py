@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -116,9 +117,9 @@ class Tracker:
         if not isinstance(provider, ExecutionProvider):
             provider = ExecutionProvider(provider, report)
         self._single_landmarks = LandmarkModel(model_type, folder, max_threads, provider)
-        # Several crops are shared out over a pool, one thread each.
-        self._workers = min(max_threads, max_faces)
-        self._pool = ThreadPoolExecutor(self._workers, "landmarks") if self._workers > 1 else None
+        # Several faces are shared out between the caller's thread and those of a pool; each runs networks with one.
+        self._threads = min(max_threads, max_faces)
+        self._pool = ThreadPoolExecutor(self._threads - 1, "faces") if self._threads > 1 else None
         self._pooled_landmarks = self._single_landmarks
         if self._pool is not None:
             self._pooled_landmarks = LandmarkModel(model_type, folder, 1, provider)
@@ -202,9 +203,8 @@ class Tracker:
             if not detections:
                 raise failure
             self._report_once(DETECTOR_FAILS, failure)
-        self._add_pupils(frame, detections)
         tracked = time.perf_counter()
-        faces = self._assign(detections, width, height)
+        faces, looking = self._follow(frame, detections)
         done = time.perf_counter()
 
         self._remember(detections)
@@ -212,8 +212,8 @@ class Tracker:
             self.timings = Timings(
                 (detected - began) * 1e3,
                 cropping * 1e3,
-                (tracked - detected - cropping) * 1e3,
-                (done - tracked) * 1e3,
+                (tracked - detected - cropping + looking) * 1e3,
+                (done - tracked - looking) * 1e3,
             )
         else:
             self.timings = Timings(detect=(detected - began) * 1e3)
@@ -267,8 +267,7 @@ class Tracker:
 
     def _landmarks(self, frame: np.ndarray, candidates: Sequence[Box]) -> tuple[list[Detection], float]:
         """Landmarks of the boxes that show a face, and how much of the time went into their crops, seconds."""
-        single = len(candidates) == 1
-        model = self._single_landmarks if single else self._pooled_landmarks
+        model = self._single_landmarks if len(candidates) == 1 else self._pooled_landmarks
         held = len(self._boxes)
         cropping: list[float] = []
 
@@ -286,44 +285,45 @@ class Tracker:
             lms[:66] = landmarks
             return Detection(confidence, lms, crop.held)
 
-        found = self._map(find, list(enumerate(candidates)), self._pool)
-        at_a_time = 1 if single or self._pool is None else min(self._workers, len(candidates))
-        return [detection for detection in found if detection is not None], sum(cropping) / at_a_time
+        found = self._map(find, list(enumerate(candidates)))
+        detections = [detection for detection in found if detection is not None]
+        return detections, sum(cropping) / self._at_a_time(len(candidates))
 
-    def _add_pupils(self, frame: np.ndarray, detections: Sequence[Detection]) -> None:
-        gaze = self._gaze
-        if gaze is None:
-            return
-
-        def add(detection: Detection) -> None:
-            detection.lms[66:] = np.nan  # stays when they can't be found, and the slot leaves the face out
-            detection.lms[66:] = gaze.locate(frame, detection.lms[:66])
-
-        self._map(add, detections, self._pool)
-
-    def _map(
-        self, function: Callable[[_T], _R], items: Sequence[_T], pool: ThreadPoolExecutor | None = None
-    ) -> list[_R]:
-        """Apply a function to each item, on the pool when one is given and there are several.
+    def _map(self, function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
+        """Apply a function to each item; several are shared out between this thread and the pool's.
 
         An item that it fails on is left out, and the first failure of its type reported. When it fails on all of them,
         so does the frame: the error is raised.
         """
+        results: dict[int, _R] = {}
+        errors: list[Exception] = []
+        waiting = list(enumerate(items))[::-1]
 
-        def attempt(item: _T) -> tuple[list[_R], Exception | None]:
-            try:
-                return [function(item)], None
-            except Exception as error:  # those of onnxruntime and OpenCV share no base class
-                return [], error
+        def work() -> None:
+            # Whoever is free takes the next item: a thread that the system wakes late holds up nobody.
+            with suppress(IndexError):
+                while True:
+                    number, item = waiting.pop()
+                    try:
+                        results[number] = function(item)
+                    except Exception as error:  # those of onnxruntime and OpenCV share no base class
+                        errors.append(error)
 
-        run: Callable[..., Iterable] = map if pool is None or len(items) < 2 else pool.map
-        outcomes = list(run(attempt, items))
-        errors = [error for _, error in outcomes if error is not None]
+        helpers = self._at_a_time(len(items)) - 1
+        others = [self._pool.submit(work) for _ in range(helpers)] if self._pool is not None else []
+        work()
+        for other in others:
+            if not other.cancel():
+                other.result()
         if errors and len(errors) == len(items):
             raise errors[0]
         for error in errors:
             self._report_once("A face is left out of a frame", error)
-        return [result for results, _ in outcomes for result in results]
+        return [results[number] for number in sorted(results)]
+
+    def _at_a_time(self, count: int) -> int:
+        """How many threads share so many items."""
+        return max(min(self._threads, count), 1)
 
     def _report_once(self, what: str, error: Exception) -> None:
         """Tell what happens because of an error, once for each type of it."""
@@ -331,17 +331,32 @@ class Tracker:
             self._reported.add((what, type(error)))
             self._report(f"{what} ({type(error).__name__}: {' '.join(str(error).split())}).")
 
-    def _assign(self, detections: Sequence[Detection], width: int, height: int) -> list[Face]:
-        """Give the detections to the slots and update these; slots without one are lost."""
+    def _follow(self, frame: np.ndarray, detections: Sequence[Detection]) -> tuple[list[Face], float]:
+        """Give the detections to the slots, find the pupils and update the slots; those without a detection are lost.
+
+        Also how much of the time went into the pupils, seconds.
+        """
+        height, width = frame.shape[:2]
         assigned = assign([slot.centre for slot in self._slots], detections)
         for slot in self._slots:
             if slot.id not in assigned:
                 slot.lose()
+        looking: list[float] = []
 
-        def update(id: int) -> Face | None:
-            return self._slots[id].update(assigned[id], width, height)
+        def follow(id: int) -> Face | None:
+            detection = assigned[id]
+            began = time.perf_counter()
+            try:
+                if self._gaze is not None:
+                    detection.lms[66:] = np.nan  # stays when they can't be found, and the slot leaves the face out
+                    detection.lms[66:] = self._gaze.locate(frame, detection.lms[:66])
+            finally:  # a face whose pupils fail is left out, but followed
+                looking.append(time.perf_counter() - began)
+                face = self._slots[id].update(detection, width, height)
+            return face
 
-        return [face for face in self._map(update, sorted(assigned)) if face is not None]
+        faces = self._map(follow, sorted(assigned))
+        return [face for face in faces if face is not None], sum(looking) / self._at_a_time(len(assigned))
 
     def _remember(self, detections: Sequence[Detection]) -> None:
         """Keep the boxes for the next frame; those of lost faces for a while."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -569,6 +570,20 @@ def test_faces_come_by_id_with_a_pool_too(world):
     for one, other in zip(faces, others, strict=True):
         np.testing.assert_array_equal(one.lms, other.lms)
         np.testing.assert_array_equal(one.pts_3d, other.pts_3d)
+
+
+def test_a_thread_that_is_late_holds_up_nobody(world):
+    """The others take its share."""
+    world.people = [Person(100 + 130 * i, 200) for i in range(4)]
+    released = threading.Event()
+    with make(max_faces=4, max_threads=2) as tracker:
+        look(world, tracker)
+        other = tracker._pool.submit(released.wait, 60)  # the thread beside the caller's has something else to do
+        try:
+            assert [face.id for face in look(world, tracker, 3)] == [0, 1, 2, 3]
+            assert other.running()
+        finally:
+            released.set()
 
 
 # The frame changes
