@@ -127,18 +127,19 @@ def tiled(frames: np.ndarray, faces: int, size: tuple[int, int]) -> tuple[np.nda
 
 @dataclass(frozen=True)
 class Spread:
-    """Median and quartiles of many times, in the unit of the values."""
+    """Median, quartiles and mean of many times, in the unit of the values."""
 
     median: float
     low: float
     high: float
+    mean: float
     count: int
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
         """Of at least one value."""
         low, high = np.percentile(values, (25, 75)).tolist()
-        return cls(statistics.median(values), low, high, len(values))
+        return cls(statistics.median(values), low, high, statistics.fmean(values), len(values))
 
     def __str__(self) -> str:
         return f"{self.median:.2f} ({self.low:.2f} … {self.high:.2f})"

@@ -5,6 +5,8 @@
 
 The program itself runs, by its own loop's calls; while it does, the methods and functions of its steps are wrapped in
 stopwatches. A step's time is without that of the steps that it calls. A stopwatch itself takes about a microsecond.
+Beside that, the networks' sessions run alone, time and again with the same input: what a frame takes beyond that is
+what this program adds, with what it costs the networks that others use the processor's caches in between.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import Any
 from unittest.mock import patch
 
 import cv2
+import numpy as np
 
 import tracking.pose
 from benchmarks.common import CLOCKS, Spread, load_clip, machine, one_core, pinned, table, there_and_back
@@ -56,6 +59,7 @@ class Stopwatches:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.frames: list[dict[str, float]] = []  # of each frame: milliseconds by stage
+        self.alone: list[float] = []  # milliseconds of the networks of one face, run by themselves
         self._clock = clock
         self._now: dict[str, float] = defaultdict(float)
         self._inner = [0.0]  # of each wrapped call that runs: time in wrapped calls inside
@@ -140,8 +144,11 @@ def measure(
             wrapped += [(tracker._gaze, "locate", "pupil crops, decoding"), (tracker._gaze, "infer", "pupil model")]
         for owner, name, stage in wrapped:
             stack.enter_context(patch.object(owner, name, watches.wrap(stage, getattr(owner, name))))
-        for _, place in zip(range(count + 30), there_and_back(len(frames)), strict=False):
-            faces = tracker.predict(frames[place])
+        alone = sessions_alone(tracker, frames[0])
+        for number, place in zip(range(count + 30), there_and_back(len(frames)), strict=False):
+            if number % 50 == 0:
+                watches.alone += alone(clock)
+            faces = tracker.predict(frames[place].copy())  # just written, as by a camera or a decoder
             sender.send(packet.encode(faces, time.time(), width, height))
             if faces:
                 watches.next_frame()
@@ -154,6 +161,31 @@ def measure(
             watches.next_frame()
     del watches.frames[:30]
     return watches
+
+
+def sessions_alone(tracker: Tracker, frame: np.ndarray) -> Callable[[Callable[[], float]], list[float]]:
+    """A function that runs the networks of one face by themselves, and returns the ms of some rounds by a clock."""
+    height, width = frame.shape[:2]
+    crop = tracker._single_landmarks.prepare(frame, (0.0, 0.0, float(width), float(height)))
+    assert crop is not None
+    # Sessions by themselves, with inputs of their own: also the stopwatches stay out of it.
+    networks = [(tracker._single_landmarks._session, crop.tensor.copy())]
+    if tracker._gaze is not None:
+        networks.append((tracker._gaze._session, np.zeros((2, 3, tracker._gaze.SIDE, tracker._gaze.SIDE), np.float32)))
+
+    def run(clock: Callable[[], float], rounds: int = 20, warm_up: int = 3) -> list[float]:
+        times = []
+        for session, tensor in networks:
+            name = session.get_inputs()[0].name
+            output = session.get_outputs()[0].name
+            laps = [clock()]
+            for _ in range(warm_up + rounds):
+                session.run([output], {name: tensor})
+                laps.append(clock())
+            times.append(1e3 * np.diff(laps)[warm_up:])
+        return np.sum(times, axis=0).tolist()
+
+    return run
 
 
 def reading_time(clip: Path, count: int, clock: Callable[[], float]) -> Spread:
@@ -174,17 +206,30 @@ def report(watches: Stopwatches, reading: Spread | None = None) -> str:
     rows: list[list[object]] = [["read (decoding the file)", *_cells(reading)]] if reading else []
     rows += [[stage, *_cells(spreads[stage])] for stage in STAGES if stage in spreads]
     tracked = [frame for frame in watches.frames if "landmark model" in frame]
-    for name, networks in (("**networks**", (True,)), ("**all else**", (False,)), ("**frame**", (True, False))):
-        sums = [
-            sum(took for stage, took in frame.items() if STAGES[stage] in networks)
-            for frame in tracked
-        ]
-        rows.append([name, *_cells(Spread.of(sums))])
-    return table(["step", "median ms", "quartiles"], rows)
+
+    def sums(*networks: bool) -> Spread:
+        return Spread.of(
+            [sum(took for stage, took in frame.items() if STAGES[stage] in networks) for frame in tracked]
+        )
+
+    whole, alone = sums(True, False), Spread.of(watches.alone)
+    rows += [
+        ["**networks**", *_cells(sums(True))],
+        ["**all else**", *_cells(sums(False))],
+        ["**frame**", *_cells(whole)],
+        ["the networks' sessions alone", *_cells(alone)],
+        [
+            "**frame above the sessions alone**",
+            f"{whole.median - alone.median:.3f}",
+            "",
+            f"{whole.mean - alone.mean:.3f}",
+        ],
+    ]
+    return table(["step", "median ms", "quartiles", "mean ms"], rows)
 
 
-def _cells(spread: Spread) -> tuple[str, str]:
-    return f"{spread.median:.3f}", f"{spread.low:.3f} … {spread.high:.3f}"
+def _cells(spread: Spread) -> tuple[str, str, str]:
+    return f"{spread.median:.3f}", f"{spread.low:.3f} … {spread.high:.3f}", f"{spread.mean:.3f}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -92,8 +92,13 @@ def test_every_step_is_timed_and_put_back(models):
     assert {spread.count for name, spread in spreads.items() if "detect" not in name} == {5}
     text = stages.report(watches)
     cells = {line.split(" | ")[0].lstrip("| "): line.split(" | ")[1] for line in text.splitlines()[2:]}
-    assert cells.keys() == {*stages.STAGES, "**networks**", "**all else**", "**frame**"}
-    assert all(float(cell) > 0 for cell in cells.values())
+    sums = {"**networks**", "**all else**", "**frame**", "the networks' sessions alone"}
+    above = "**frame above the sessions alone**"
+    assert cells.keys() == {*stages.STAGES, *sums, above}
+    times = {name: float(cell) for name, cell in cells.items()}
+    assert all(took > 0 for name, took in times.items() if name != above)
+    difference = times["**frame**"] - times["the networks' sessions alone"]
+    assert times[above] == pytest.approx(difference, abs=0.002)
 
 
 def test_there_and_back_has_no_jump():
