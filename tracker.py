@@ -203,8 +203,9 @@ class Tracker:
             if not detections:
                 raise failure
             self._report_once(DETECTOR_FAILS, failure)
+        self._add_pupils(frame, detections)
         tracked = time.perf_counter()
-        faces, looking = self._follow(frame, detections)
+        faces = self._assign(detections, width, height)
         done = time.perf_counter()
 
         self._remember(detections)
@@ -212,8 +213,8 @@ class Tracker:
             self.timings = Timings(
                 (detected - began) * 1e3,
                 cropping * 1e3,
-                (tracked - detected - cropping + looking) * 1e3,
-                (done - tracked - looking) * 1e3,
+                (tracked - detected - cropping) * 1e3,
+                (done - tracked) * 1e3,
             )
         else:
             self.timings = Timings(detect=(detected - began) * 1e3)
@@ -281,20 +282,39 @@ class Tracker:
             confidence, landmarks = model.decode(model.infer(crop), crop)
             if confidence <= self.threshold:
                 return None
-            lms = np.zeros((68, 3))  # the pupils come later
+            lms = np.full((68, 3), np.nan)  # the pupils come later
             lms[:66] = landmarks
-            return Detection(confidence, lms, crop.held)
+            detection = Detection(confidence, lms, crop.held)
+            if detection.held:
+                # In one go, so that threads meet less often. What fails here is tried again, and told, later.
+                with suppress(Exception):
+                    self._look_for_pupils(frame, detection)
+            return detection
 
-        found = self._map(find, list(enumerate(candidates)))
+        found = self._map(find, list(enumerate(candidates)), shared=True)
         detections = [detection for detection in found if detection is not None]
         return detections, sum(cropping) / self._at_a_time(len(candidates))
 
-    def _map(self, function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
-        """Apply a function to each item; several are shared out between this thread and the pool's.
+    def _add_pupils(self, frame: np.ndarray, detections: Sequence[Detection]) -> None:
+        """Find the pupils that are not known yet."""
+        if not all(detection.has_pupils for detection in detections):
+            self._map(lambda detection: self._look_for_pupils(frame, detection), detections, shared=True)
+
+    def _look_for_pupils(self, frame: np.ndarray, detection: Detection) -> None:
+        """Find the pupils of a face unless they are known. A slot leaves out a face whose pupils stay unknown."""
+        if self._gaze is None:
+            detection.lms[66:] = 0.0
+        elif not detection.has_pupils:
+            detection.lms[66:] = self._gaze.locate(frame, detection.lms[:66])
+
+    def _map(self, function: Callable[[_T], _R], items: Sequence[_T], shared: bool = False) -> list[_R]:
+        """Apply a function to each item, in this thread or shared out between it and the pool's.
 
         An item that it fails on is left out, and the first failure of its type reported. When it fails on all of them,
         so does the frame: the error is raised.
         """
+        if len(items) < 2:
+            return [function(item) for item in items]
         results: dict[int, _R] = {}
         errors: list[Exception] = []
         waiting = list(enumerate(items))[::-1]
@@ -309,7 +329,7 @@ class Tracker:
                     except Exception as error:  # those of onnxruntime and OpenCV share no base class
                         errors.append(error)
 
-        helpers = self._at_a_time(len(items)) - 1
+        helpers = self._at_a_time(len(items)) - 1 if shared else 0
         others = [self._pool.submit(work) for _ in range(helpers)] if self._pool is not None else []
         work()
         for other in others:
@@ -331,32 +351,18 @@ class Tracker:
             self._reported.add((what, type(error)))
             self._report(f"{what} ({type(error).__name__}: {' '.join(str(error).split())}).")
 
-    def _follow(self, frame: np.ndarray, detections: Sequence[Detection]) -> tuple[list[Face], float]:
-        """Give the detections to the slots, find the pupils and update the slots; those without a detection are lost.
-
-        Also how much of the time went into the pupils, seconds.
-        """
-        height, width = frame.shape[:2]
+    def _assign(self, detections: Sequence[Detection], width: int, height: int) -> list[Face]:
+        """Give the detections to the slots and update these; slots without one are lost."""
         assigned = assign([slot.centre for slot in self._slots], detections)
         for slot in self._slots:
             if slot.id not in assigned:
                 slot.lose()
-        looking: list[float] = []
 
-        def follow(id: int) -> Face | None:
-            detection = assigned[id]
-            began = time.perf_counter()
-            try:
-                if self._gaze is not None:
-                    detection.lms[66:] = np.nan  # stays when they can't be found, and the slot leaves the face out
-                    detection.lms[66:] = self._gaze.locate(frame, detection.lms[:66])
-            finally:  # a face whose pupils fail is left out, but followed
-                looking.append(time.perf_counter() - began)
-                face = self._slots[id].update(detection, width, height)
-            return face
+        def update(id: int) -> Face | None:
+            return self._slots[id].update(assigned[id], width, height)
 
-        faces = self._map(follow, sorted(assigned))
-        return [face for face in faces if face is not None], sum(looking) / self._at_a_time(len(assigned))
+        # Not shared out: most of it runs in the interpreter, which has one thread at a time.
+        return [face for face in self._map(update, sorted(assigned)) if face is not None]
 
     def _remember(self, detections: Sequence[Detection]) -> None:
         """Keep the boxes for the next frame; those of lost faces for a while."""

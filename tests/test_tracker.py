@@ -581,7 +581,7 @@ def test_a_thread_that_is_late_holds_up_nobody(world):
         other = tracker._pool.submit(released.wait, 60)  # the thread beside the caller's has something else to do
         try:
             assert [face.id for face in look(world, tracker, 3)] == [0, 1, 2, 3]
-            assert other.running()
+            assert not other.done()
         finally:
             released.set()
 

@@ -63,13 +63,18 @@ class Detection:
 
     Attributes:
         conf: confidence of the landmarks, 0 to 1.
-        lms: (68, 3) row, column (pixels), confidence.
+        lms: (68, 3) row, column (pixels), confidence; nan for pupils that are not known (yet).
         held: whether the candidate was a face of the previous frame.
     """
 
     conf: float
     lms: np.ndarray
     held: bool = False
+
+    @property
+    def has_pupils(self) -> bool:
+        """Whether both pupils are known."""
+        return not (math.isnan(self.lms[66, 0]) or math.isnan(self.lms[67, 0]))
 
     @cached_property
     def bbox(self) -> Box:
