@@ -188,6 +188,13 @@ def test_the_picture_can_be_drawn_again(tmp_path: Path) -> None:
     assert np.median(cv2.absdiff(picture, shown)) <= 2
 
 
+def test_the_portraits_can_be_drawn_again(tmp_path: Path, astronaut: Path) -> None:
+    drawn = run("-m", "release.pictures", "--portrait", str(astronaut), "--output", str(tmp_path / "models.png"))
+    assert drawn.returncode == 0, drawn.stderr
+    shown = cv2.imread(str(ROOT / "docs" / "pictures" / "models.png"))
+    assert cv2.imread(str(tmp_path / "models.png")).shape == shown.shape
+
+
 def test_the_versions_of_python_are_the_same_everywhere() -> None:
     assert "Python 3.10 or later" in README
     assert re.search(r'python: \["3\.10", .*"3\.14"\]', WORKFLOW)
