@@ -26,8 +26,8 @@ OPSET = 17  # the newest that onnxruntime 1.17 reads without doubt
 # are used with a higher threshold, and of lm_modelT the three lowest count.
 GOOD_FACE = {224: 0.90, 112: 0.945, 56: 0.998}
 NO_FACE = 0.30
-# How far a point's confidence may leave the face's. Of lm_modelT the three lowest replace the mean when they are low, and
-# its jaw is always less sure than the rest.
+# How far a point's confidence may leave the face's. Of lm_modelT the three lowest replace the mean when they are low,
+# and its jaw is always less sure than the rest.
 OWN_SHARE = {224: 1.0, 112: 1.0, 56: 0.25}
 
 

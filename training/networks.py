@@ -96,9 +96,9 @@ def stem(side: int, channels: int) -> nn.Sequential:
 def adopt(network: nn.Module, weights: dict[str, Tensor]) -> int:
     """Loads all weights that a network of the same kind has too, and says how many tensors that were.
 
-    Of a layer that is wider there, the first channels are taken; one that is narrower there fills the first channels. A
-    stem for side 112 becomes one for side 224 that at first does the same to the picture made half as large: each weight
-    is spread over 2x2 pixels. The other way round, 2x2 weights are added up.
+    Of a layer that is wider there, the first channels are taken; one that is narrower there fills the first channels.
+    A stem for side 112 becomes one for side 224 that at first does the same to the picture made half as large: each
+    weight is spread over 2x2 pixels. The other way round, 2x2 weights are added up.
     """
     own = network.state_dict()
     taken = 0
