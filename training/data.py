@@ -121,6 +121,16 @@ def read_image(path: Path) -> np.ndarray:
     return image
 
 
+def annotated_points() -> dict[str, np.ndarray]:
+    """The annotations that came with youtube_faces: from 'source/file' to the 66 points [66, 2], x, y.
+
+    Raises FileNotFoundError without them.
+    """
+    stored = np.load(reference_folder() / "data" / "youtube_faces" / "landmarks68.npz")
+    names = (f"youtube_faces/{name}" for name in stored["files"].tolist())
+    return dict(zip(names, stored["points"][:, IBUG68_OF_66].astype(np.float64), strict=True))
+
+
 def mirror_points(points: np.ndarray, width: float) -> np.ndarray:
     """66 points (x, y) [..., 66, 2] as they lie in the mirrored picture of that width."""
     points = points[..., MIRROR, :].copy()

@@ -42,12 +42,11 @@ PARTS = {"jaw": data.JAW, "brows": data.BROWS, "nose": data.NOSE, "eyes": [*data
 
 def annotated_points(keys: list[str]) -> np.ndarray:
     """The annotations that came with youtube_faces, [n, 66, 2]."""
-    path = data.reference_folder() / "data" / "youtube_faces" / "landmarks68.npz"
-    if not path.exists():
-        raise MissingError(f"{path} is not there")
-    stored = np.load(path)
-    known = dict(zip(stored["files"].tolist(), stored["points"][:, data.IBUG68_OF_66], strict=True))
-    return np.stack([known[key.split("/", 1)[1]] for key in keys]).astype(np.float64)
+    try:
+        known = data.annotated_points()
+    except FileNotFoundError as error:
+        raise MissingError(f"{error.filename} is not there") from error
+    return np.stack([known[key] for key in keys])
 
 
 def accuracy(compared: list[Model], count: int) -> None:

@@ -330,13 +330,11 @@ def annotation_view(points: np.ndarray, annotated: np.ndarray, components: int =
 
 def annotations(keys: np.ndarray) -> np.ndarray:
     """The annotations of youtube_faces [n, 66, 2] for images 'source/file'; NaN for others and for people held out."""
-    stored = np.load(data.reference_folder() / "data" / "youtube_faces" / "landmarks68.npz")
-    known = dict(zip(stored["files"].tolist(), stored["points"][:, data.IBUG68_OF_66], strict=True))
+    known = data.annotated_points()
     result = np.full((len(keys), data.POINTS, 2), np.nan)
-    for i, key in enumerate(keys):
-        source, name = str(key).split("/", 1)
-        if source == "youtube_faces" and name in known and not data.is_held_out(data.person_of(name, source)):
-            result[i] = known[name]
+    for i, key in enumerate(keys.tolist()):
+        if key in known and not data.is_held_out(data.person_of(key.split("/", 1)[1], "youtube_faces")):
+            result[i] = known[key]
     return result
 
 
