@@ -167,15 +167,17 @@ class ContractMaps(nn.Module):
 
     def forward(self, positions: Tensor, confidence: Tensor) -> Tensor:
         scaled = positions * (self.side / (self.side - 1))  # shares of R - 1, the contract's unit
-        nearest = torch.clamp(torch.round(scaled * (self.grid - 1)), 0, self.grid - 1)
-        falloff = torch.relu(1 - torch.abs(self.cells - nearest[..., None]) / 2)  # [b, K, 2, G]
-        offset = torch.sigmoid(self.factor * (scaled[..., None] - self.cells / (self.grid - 1)))
-        along_x, along_y = falloff[:, :, 0], falloff[:, :, 1]
-        heat = (confidence[..., None] * along_y)[..., None] * along_x[:, :, None, :]
-        everywhere = torch.ones_like(self.cells)
-        rows = offset[:, :, 1, :, None] * everywhere
-        columns = offset[:, :, 0, None, :] * everywhere[:, None]
-        return torch.cat((heat, rows, columns), 1)
+        both = torch.cat((scaled[:, :, 1:], scaled[:, :, :1]), 1)  # [b, 2K, 1]: all rows, then all columns
+        nearest = torch.clamp(torch.round(both * (self.grid - 1)), 0, self.grid - 1)
+        falloff = torch.relu(1 - torch.abs(self.cells - nearest) / 2)  # [b, 2K, G]
+        offset = torch.sigmoid(self.factor * (both - self.cells / (self.grid - 1)))
+        down_falloff, across_falloff = falloff.chunk(2, 1)
+        down_offset, across_offset = offset.chunk(2, 1)
+        everywhere = torch.ones_like(down_offset)
+        # Every map is the product of a column and a row; as one matrix product they take the least time.
+        down = torch.cat((confidence[..., None] * down_falloff, down_offset, everywhere), 1)
+        across = torch.cat((across_falloff, everywhere, across_offset), 1)
+        return torch.matmul(down[..., None], across[:, :, None])
 
 
 class Exported(nn.Module):
