@@ -1,6 +1,7 @@
 """The heat-map face detector, models/mnv3_detection_opt.onnx.
 
     python -m training.detector             train, export, evaluate; goes on from its checkpoint
+    python -m training.detector --improve   the same, from the file in models/ on
     python -m training.detector --evaluate  only the tables
 
 Input: a whole frame squeezed to 224×224, normalised RGB. Output: on a grid of 56×56 cells a score that a
@@ -20,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training import data, runner, scenes
+from training import data, restore, runner, scenes
 from training.networks import convolution
 
 SIZE, CELL, GRID = 224, 4, 56
@@ -303,6 +304,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--pictures", type=Path, help="folder of pictures without faces, for backgrounds")
+    parser.add_argument("--improve", action="store_true", help="start with the weights of the file that is there")
     arguments = runner.parse(parser)
     path = arguments.output / NAME
     held_out = scenes.Composer(image_source(held_out=True), SIZE)
@@ -313,10 +315,15 @@ def main() -> None:
         parts = scenes.Composer(faces, PART, pictures, smallest=0.1)
         # What a face is, it learns on pieces of a third of the pixels, three times as many in the same time.
         network = DetectorNet()
-        for name, source, batch, steps, rate in (
+        phases = [
             ("detector_parts.pt", parts, 2 * arguments.batch, arguments.part_steps, arguments.rate),
             ("detector.pt", composer, arguments.batch, arguments.steps, arguments.rate / 2),
-        ):
+        ]
+        if arguments.improve:
+            images, _ = batches(composer, 128)(np.random.default_rng(0))
+            restore.restore(network, path, torch.from_numpy(images))
+            phases = phases[1:]
+        for name, source, batch, steps, rate in phases:
             make, checkpoint = batches(source, batch), data.cache_folder() / name
             network, _ = runner.train(network, make, loss, steps, rate, checkpoint, workers=arguments.workers)
         example = torch.zeros(1, 3, SIZE, SIZE)

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from training import augment, crops, data
+from training import augment, crops
 from training.labels import grown_box
 from training.landmarks import checkpoint_path, to_input
-from training.networks import LANDMARK_MODELS, Exported, LandmarkNetwork, toward_mean
+from training.networks import LANDMARK_MODELS, Exported, LandmarkNetwork, model_path, toward_mean
 
 OPSET = 17  # the newest that onnxruntime 1.17 reads without doubt
 # Mean confidence that nine in ten good faces pass, and that 99 in 100 non-faces stay under. Models for small inputs
@@ -29,11 +29,6 @@ NO_FACE = 0.30
 # How far a point's confidence may leave the face's. Of lm_modelT the three lowest replace the mean when they are low,
 # and its jaw is always less sure than the rest.
 OWN_SHARE = {224: 1.0, 112: 1.0, 56: 0.25}
-
-
-def model_path(name: str) -> Path:
-    """Where a landmark model lies in the repository."""
-    return data.repository() / "models" / f"lm_model{name}_opt.onnx"
 
 
 def load_network(name: str, checkpoint: str) -> LandmarkNetwork:

@@ -2,6 +2,7 @@
 
     python -m training.landmarks V --minutes 60            # from nothing
     python -m training.landmarks 3 --minutes 20 --init V   # from another model's weights, as far as they fit
+    python -m training.landmarks 3 --minutes 20 --init 3   # without a checkpoint: from the file in models/
 
 Checkpoints go to the cache folder every few minutes; the same command goes on where it stopped.
 """
@@ -23,14 +24,15 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 from tqdm import tqdm
 
-from training import augment, crops, data
+from training import augment, crops, data, lids, restore
 from training.labels import MEAN, STD, grown_box
-from training.networks import LANDMARK_MODELS, LandmarkConfig, LandmarkNetwork, adopt
+from training.networks import LANDMARK_MODELS, LandmarkConfig, LandmarkNetwork, adopt, model_path
 
 # Upper and lower point of each lid and lip gap: their distances are what blinks and speech are read from.
 GAPS = np.array([(37, 41), (38, 40), (43, 47), (44, 46), (59, 65), (60, 64), (61, 63)])
 LIDS = 4  # that many of them are the lids'
 NO_FACE_SHARE = 0.12
+CLOSED_SHARE = 0.2  # of the pictures of faces get their eyes closed
 CHECKPOINT_SECONDS = 180
 
 
@@ -105,7 +107,10 @@ class Samples(IterableDataset):
                 which = int(len(sources) > 1 and rng.random() < self.synthetic)
                 faces, cumulative = sources[which], cumulatives[which]
                 i = min(int(np.searchsorted(cumulative, rng.random())), len(cumulative) - 1)
-                face = (faces.image(i), faces.points[i].astype(np.float64), side, faces.backgrounds, rng)
+                image, truth = faces.image(i), faces.points[i].astype(np.float64)
+                if which == 0 and rng.random() < CLOSED_SHARE:
+                    image, truth = lids.random_lids(image, truth, rng)
+                face = (image, truth, side, faces.backgrounds, rng)
                 if rng.random() < NO_FACE_SHARE:
                     images[b], images[b + 1] = (augment.no_face_sample(*face) for _ in range(2))
                     continue
@@ -212,6 +217,17 @@ def checkpoint_path(name: str) -> Path:
     return data.cache_folder() / f"landmarks_{name}.pt"
 
 
+def known_weights(name: str) -> dict[str, Tensor]:
+    """The averaged weights of a model's checkpoint; without one, those of its file in models/."""
+    if checkpoint_path(name).exists():
+        return torch.load(checkpoint_path(name), map_location="cpu")["average"]
+    config = LANDMARK_MODELS[name]
+    network = LandmarkNetwork(config)
+    images, *_ = next(iter(Samples(config, 256, seed=1, synthetic=0.2)))
+    restore.restore(network, model_path(name), to_input(torch.from_numpy(images)))
+    return network.state_dict()
+
+
 def train(arguments: argparse.Namespace) -> None:
     """Trains a model for some minutes, with checkpoints; its averaged weights are the result."""
     torch.manual_seed(arguments.seed)
@@ -223,8 +239,7 @@ def train(arguments: argparse.Namespace) -> None:
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 0.02  # the default's few batches make noisy statistics
     if arguments.init:
-        weights = torch.load(checkpoint_path(arguments.init), map_location=device)["average"]
-        print(f"{adopt(network, weights)} tensors from {arguments.init}")
+        print(f"{adopt(network, known_weights(arguments.init))} tensors from {arguments.init}")
     optimizer = torch.optim.AdamW(network.parameters(), lr=arguments.rate, weight_decay=0.02, fused=True)
     average = moving_average(network)
     path, step, spent = checkpoint_path(arguments.save_as or arguments.name), 0, 0.0
@@ -288,7 +303,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate (default 2e-3)")
     parser.add_argument("--synthetic", type=float, default=0.2, help="share of synthetic heads (default 0.2)")
     parser.add_argument("--steady", type=float, default=30, help="weight of the two views' distance (default 30)")
-    parser.add_argument("--init", help="start from the weights of this model's checkpoint, as far as they fit")
+    parser.add_argument("--init", help="start from the weights of this model's checkpoint, or without one of its file, "
+                        "as far as they fit")  # fmt: skip
     parser.add_argument("--save-as", help="name of the checkpoint (default: the model's)")
     parser.add_argument("--restart", action="store_true", help="do not go on from the checkpoint of the same name")
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch (default 1)")

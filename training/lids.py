@@ -1,7 +1,8 @@
 """Closes the eyes of a picture, one or both, wholly or in part: blinks and winks of people who did neither.
 
-Of 20,000 pictures of people, some hundred have shut eyes and next to none a wink. The upper lid's skin, between brow and
-lid, is drawn down over the eye, and the lower lid rises a little; lashes and lid edges come along. The corners stay.
+Of 20,000 pictures of people, some hundred have shut eyes and next to none a wink. The upper lid's skin, between brow
+and lid, is drawn down over the eye, and the lower lid rises a little; lashes and lid edges come along. The corners
+stay.
 """
 
 from __future__ import annotations

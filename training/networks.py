@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from training.data import POINTS
+from training import data
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class LandmarkConfig:
     side: int  # R, input side
     grid: int  # G, side of the exported maps
     factor: float  # L, logit factor of the exported offset maps
-    points: int = POINTS
+    points: int = data.POINTS
     stem: int = 16  # channels at side 56 (28 of the smallest model), to which every stem brings its input
+    fine: bool = False  # a stem of two convolutions: it sees more of what is small, as lids
     widths: tuple[int, int, int] = (32, 64, 96)  # channels at side 28, 14 and 7
     depths: tuple[int, int, int] = (1, 2, 2)  # blocks there
     layers: int = 2  # convolutions in a block
@@ -46,6 +48,11 @@ LANDMARK_MODELS = {
     "U": LandmarkConfig(112, 14, 16.0, widths=(32, 48, 64), depths=(1, 1, 1)),
     "T": LandmarkConfig(56, 7, 8.0, points=30, widths=(16, 32, 48), depths=(0, 1, 3), layers=1, cells=7),
 }
+
+
+def model_path(name: str) -> Path:
+    """Where a landmark model lies in the repository."""
+    return data.repository() / "models" / f"lm_model{name}_opt.onnx"
 
 
 def convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, relu: bool = True) -> nn.Sequential:
@@ -70,6 +77,8 @@ class Block(nn.Module):
         ))  # fmt: skip
         # Where size or width change, there is no shortcut round them.
         self.shortcut = inputs == outputs and stride == 1
+        if self.shortcut:
+            nn.init.zeros_(self.body[-1][1].weight)  # a new block first passes on what it gets
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.body(x)
@@ -82,9 +91,11 @@ def stage(inputs: int, outputs: int, depth: int, layers: int) -> nn.Sequential:
     return nn.Sequential(*(Block(widths[k], outputs, 1 if k else 2, layers) for k in range(depth)))
 
 
-def stem(side: int, channels: int) -> nn.Sequential:
+def stem(side: int, channels: int, fine: bool = False) -> nn.Sequential:
     """From the image to side 56 (28 from side 56): what tells the input sizes apart, so that weights of the rest can be
     shared."""
+    if fine:
+        return nn.Sequential(*convolution(3, 16, stride=2), *convolution(16, channels, stride=2))
     kernel, stride, padding = {224: (6, 4, 2), 112: (3, 2, 1), 56: (3, 2, 1)}[side]
     return nn.Sequential(
         nn.Conv2d(3, channels, kernel, stride, padding, bias=False),
@@ -127,7 +138,7 @@ class LandmarkNetwork(nn.Module):
         super().__init__()
         low, middle, high = config.widths
         self.points, self.cells = config.points, config.cells
-        self.stem = stem(config.side, config.stem)
+        self.stem = stem(config.side, config.stem, config.fine)
         self.low = stage(config.stem, low, config.depths[0], config.layers)
         self.middle = stage(low, middle, config.depths[1], config.layers)
         self.high = stage(middle, high, config.depths[2], config.layers)
