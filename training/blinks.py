@@ -16,12 +16,9 @@ from tqdm import tqdm
 
 from training import data, labels
 from training.answers import MissingError, Model, converged, load_drawn, table
+from training.data import EYES_OF_66, EYES_OF_MESH
 from training.labels import grown_box
 
-# Outer or right corner, two points of the upper lid, the other corner, two points of the lower lid from there back:
-# the order that each eye has in the 66 points, the person's right eye first. In the 66, and in FaceMesh's 478.
-EYES_OF_66 = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))
-EYES_OF_MESH = ((33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380))
 # Whether the right and the left eye are shut, by the kind of the drawn stills.
 LIDS = {"open": (False, False), "right shut": (True, False), "left shut": (False, True), "shut": (True, True)}
 JUDGED = Path(__file__).with_name("closed_eyes.json")

@@ -36,6 +36,10 @@ MIRROR = _66_OF_IBUG68[_IBUG68_MIRROR[IBUG68_OF_66]]
 JAW, BROWS, NOSE = range(0, 17), range(17, 27), range(27, 36)
 RIGHT_EYE, LEFT_EYE, MOUTH = range(36, 42), range(42, 48), range(48, 66)
 RIGHT_OUTER_CORNER, LEFT_OUTER_CORNER = 36, 45
+# Outer or right corner, two points of the upper lid, the other corner, two points of the lower lid from there back:
+# the order that each eye has in the 66 points, the person's right eye first. In the 66, and in FaceMesh's 478.
+EYES_OF_66 = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))
+EYES_OF_MESH = ((33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380))
 
 # lm_modelT: which of its 30 points stands for each of the 66 ...
 POINTS30_OF_66 = np.array(

@@ -12,7 +12,7 @@ import numpy as np
 
 # For each eye: the corners at the image's left and right, upper and lower lid from left to right, the brow.
 EYES = ((36, 39, (37, 38), (41, 40), range(17, 22)), (42, 45, (43, 44), (47, 46), range(22, 27)))
-CLOSED_GAP = 0.09  # the gap of shut eyes' lids in the labels over the eye's width
+CLOSED_GAP = 0.065  # the gap of shut eyes' lids in the labels over the eye's width
 LEAST_GAP = 0.16  # eyes with narrower gaps are left alone
 LOWER_SHARE = 0.2  # of the way that the lids have to go, the lower one's
 BROW_SHARE = 0.75  # of the way from the lid to the brow's points, skin that stretches

@@ -272,11 +272,11 @@ def test_facemesh_and_the_66_points_have_the_same_eyes():
     rng = np.random.default_rng(0)
     points = rng.uniform(0, 100, (66, 2))
     mesh = np.zeros((478, 3))
-    for ours, theirs in zip(blinks.EYES_OF_66, blinks.EYES_OF_MESH, strict=True):
+    for ours, theirs in zip(data.EYES_OF_66, data.EYES_OF_MESH, strict=True):
         mesh[list(theirs), :2] = points[list(ours)]
-    np.testing.assert_allclose(blinks.lid_gaps(mesh, blinks.EYES_OF_MESH), blinks.lid_gaps(points))
+    np.testing.assert_allclose(blinks.lid_gaps(mesh, data.EYES_OF_MESH), blinks.lid_gaps(points))
     # The person's right eye comes first, as in MESH_IRIS: its outer corner is 33.
-    assert blinks.EYES_OF_MESH[0][0] == 33 and blinks.EYES_OF_MESH[1][3] == 263
+    assert data.EYES_OF_MESH[0][0] == 33 and data.EYES_OF_MESH[1][3] == 263
 
 
 def test_winks_are_told_by_the_difference_of_the_gaps():

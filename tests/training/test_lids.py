@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("tqdm", reason="training needs tqdm (training/requirements.txt)")
 
-from training import lids  # noqa: E402
+from training import data, labels, lids  # noqa: E402
 from training.blinks import lid_gaps  # noqa: E402
 
 
@@ -73,3 +73,25 @@ def test_random_lids_leave_their_arguments_as_they_are():
     np.testing.assert_array_equal(points, kept[1])
     shut = np.array([lid_gaps(p) < lid_gaps(points) - 1e-9 for _, p in changed])
     assert {(True, True), (True, False), (False, True)} == set(map(tuple, shut.tolist()))
+
+
+def test_labels_get_facemeshs_gaps_and_keep_their_places():
+    """Reference models see shut eyes half open; FaceMesh does not."""
+    _, face = drawn_face(20)
+    points = np.repeat(face[None], 5, 0)
+    mesh = np.zeros((5, 478, 3))
+    wanted = np.array([1.0, 1.0, 1.0, 0.2, 0.0])  # of the gap as it was, of the right eye of each
+    for ours, theirs in zip(data.EYES_OF_66, data.EYES_OF_MESH, strict=True):
+        mesh[:, list(theirs), :2] = 2 * face[list(ours)]
+    for upper, lower in ((1, 5), (2, 4)):
+        top, bottom = (mesh[:, data.EYES_OF_MESH[0][k], :2].copy() for k in (upper, lower))
+        shut = (1 - wanted[:, None]) / 2
+        mesh[:, data.EYES_OF_MESH[0][upper], :2] = top + shut * (bottom - top)
+        mesh[:, data.EYES_OF_MESH[0][lower], :2] = bottom + shut * (top - bottom)
+    changed = labels.mesh_gaps(points, mesh, np.array([True, True, True, False, False]))
+    gaps = lid_gaps(changed) / lid_gaps(points)
+    np.testing.assert_allclose(gaps[:, 0], wanted, atol=1e-6)
+    np.testing.assert_allclose(gaps[:, 1], 1)
+    np.testing.assert_allclose(changed[:, [37, 38]] + changed[:, [41, 40]], points[:, [37, 38]] + points[:, [41, 40]])
+    rest = [i for i in range(66) if i not in (37, 38, 40, 41)]
+    np.testing.assert_allclose(changed[:, rest], points[:, rest], atol=1e-9)
