@@ -9,7 +9,14 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 from training import augment, crops, data, labels, landmarks  # noqa: E402
 from training.export import calibrate, write  # noqa: E402
-from training.networks import LANDMARK_MODELS, ContractMaps, Exported, LandmarkNetwork, adopt  # noqa: E402
+from training.networks import (  # noqa: E402
+    LANDMARK_MODELS,
+    ContractMaps,
+    Exported,
+    LandmarkNetwork,
+    adopt,
+    model_path,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -194,3 +201,14 @@ def test_calibration_lifts_faces_and_holds_the_rest_down():
     level = [np.percentile((1 / (1 + np.exp(-(x * scale + shift)))).mean(1), q) for x, q in ((faces, 10), (others, 99))]
     assert level[0] == pytest.approx(0.9, abs=0.01)
     assert level[1] <= 0.3
+
+
+def test_without_a_checkpoint_training_begins_with_the_file_in_models(made_crops):
+    network = LandmarkNetwork(LANDMARK_MODELS["T"])
+    assert adopt(network, landmarks.known_weights("T")) == len(network.state_dict())
+    images = torch.randn(2, 3, 56, 56)
+    session = onnxruntime.InferenceSession(str(model_path("T")), providers=["CPUExecutionProvider"])
+    points, _ = labels.decode(session.run(None, {"input": images.numpy()})[0], 56, 8.0)
+    with torch.no_grad():
+        positions, _, _ = network.eval()(images)
+    np.testing.assert_allclose(points, positions.numpy() * 56, atol=0.02)
