@@ -7,6 +7,7 @@ torch = pytest.importorskip("torch", reason="training needs torch (training/requ
 pytest.importorskip("onnx", reason="exporting needs onnx (training/requirements.txt)")
 onnxruntime = pytest.importorskip("onnxruntime")
 
+from training import detector, runner  # noqa: E402
 from training.detector import DetectorNet  # noqa: E402
 from training.export import write  # noqa: E402
 from training.networks import LANDMARK_MODELS, Exported, LandmarkNetwork  # noqa: E402
@@ -43,6 +44,17 @@ def test_the_network_answers_as_the_file_does(tmp_path, name):
         # In training, normalisations take the statistics of the batch: here those they were set to.
         positions, _, _ = network.train()(images)
     np.testing.assert_allclose(positions, wanted, atol=5e-3)
+
+
+def test_a_detector_answers_as_its_file_does(tmp_path):
+    trained = shaken(DetectorNet())
+    path = tmp_path / "model.onnx"
+    images = torch.randn(8, 3, 64, 64)
+    runner.export(detector.Exported(trained), path, images, ["input"], ["output", "maxpool"])
+    network = DetectorNet()
+    restore(network, path, images)
+    with torch.no_grad():
+        torch.testing.assert_close(network.eval()(images), trained(images), atol=1e-4, rtol=1e-4)
 
 
 def test_a_file_of_another_network_is_refused(tmp_path):
