@@ -31,6 +31,8 @@ from training.networks import LANDMARK_MODELS, LandmarkConfig, LandmarkNetwork, 
 # Upper and lower point of each lid and lip gap: their distances are what blinks and speech are read from.
 GAPS = np.array([(37, 41), (38, 40), (43, 47), (44, 46), (59, 65), (60, 64), (61, 63)])
 LIDS = 4  # that many of them are the lids'
+# The same of lm_modelT's points, of which one stands for the lid or the lip.
+GAPS30, LIDS30 = data.POINTS30_OF_66[GAPS[[0, 2, 4]]], 2
 NO_FACE_SHARE = 0.12
 CLOSED_SHARE = 0.2  # of the pictures of faces get their eyes closed
 CHECKPOINT_SECONDS = 180
@@ -146,12 +148,12 @@ def loss_of(output: tuple[Tensor, Tensor, Tensor], batch: Batch, map_share: floa
     softened = torch.sqrt(distance**2 + 0.004**2)
     total = (softened * batch.weight).sum() / faces / positions.shape[1] * 20
 
-    if positions.shape[1] == data.POINTS:
-        upper, lower = torch.from_numpy(GAPS).to(positions.device).T
-        gap = difference[:, upper] - difference[:, lower]
-        gap_weight = torch.minimum(batch.weight[:, upper], batch.weight[:, lower])
-        gap_weight = gap_weight * torch.tensor([lids] * LIDS + [1.0] * (len(GAPS) - LIDS), device=positions.device)
-        total = total + (torch.sqrt((gap**2).sum(-1) + 1e-6) * gap_weight).sum() / faces / len(GAPS) * 5
+    gaps, of_lids = (GAPS, LIDS) if positions.shape[1] == data.POINTS else (GAPS30, LIDS30)
+    upper, lower = torch.from_numpy(gaps).to(positions.device).T
+    gap = difference[:, upper] - difference[:, lower]
+    gap_weight = torch.minimum(batch.weight[:, upper], batch.weight[:, lower])
+    gap_weight = gap_weight * torch.tensor([lids] * of_lids + [1.0] * (len(gaps) - of_lids), device=positions.device)
+    total = total + (torch.sqrt((gap**2).sum(-1) + 1e-6) * gap_weight).sum() / faces / len(gaps) * 5
 
     # Two views of a picture must have their points in the same places: that is what holds them still.
     places = positions * batch.boxes[:, None, 2:] + batch.boxes[:, None, :2]

@@ -32,14 +32,14 @@ class LandmarkConfig:
     depths: tuple[int, int, int] = (1, 2, 2)  # blocks there
     layers: int = 2  # convolutions in a block
     cells: int = 14  # side of the maps from which positions are read, 14 or 7
-    lids: float = 1.0  # how much the lids' gaps count in training
+    lids: float = 4.0  # how much the lids' gaps count in training
 
 
 # The file is models/lm_model<name>_opt.onnx. "start" is not shipped: the others begin with its weights, as training at
 # side 112 is the fastest. Widths are multiples of 16, in which onnxruntime computes.
 LANDMARK_MODELS = {
     "start": LandmarkConfig(112, 14, 16.0),
-    "4": LandmarkConfig(224, 28, 16.0, widths=(48, 80, 112), depths=(1, 3, 2), lids=4.0),
+    "4": LandmarkConfig(224, 28, 16.0, stem=32, fine=True, widths=(48, 80, 112), depths=(2, 3, 2), lids=6.0),
     "3": LandmarkConfig(224, 28, 16.0),
     "2": LandmarkConfig(224, 28, 16.0),  # as 3, but trained to hold still
     "1": LandmarkConfig(224, 28, 16.0, depths=(1, 1, 2)),
