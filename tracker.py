@@ -282,8 +282,9 @@ class Tracker:
             confidence, landmarks = model.decode(model.infer(crop), crop)
             if confidence <= self.threshold:
                 return None
-            lms = np.full((68, 3), np.nan)  # the pupils come later
+            lms = np.empty((68, 3))
             lms[:66] = landmarks
+            lms[66:] = np.nan  # the pupils come later
             detection = Detection(confidence, lms, crop.held)
             if detection.held:
                 # In one go, so that threads meet less often. What fails here is tried again, and told, later.

@@ -53,7 +53,7 @@ def test_intersection_over_union_is_symmetric_and_a_share(a, b):
 def test_bounding_box_has_columns_first():
     assert bounding_box(np.array([[10.0, 200, 1], [30, 250, 1], [20, 220, 1]])) == (200, 10, 50, 20)
     assert detection(7, 9, 30).bbox == pytest.approx((7, 9, 30, 30))
-    assert detection(0, 50, 100).centre.tolist() == pytest.approx([100, 50])
+    assert detection(0, 50, 100).centre == pytest.approx((100, 50))
 
 
 # Grouping

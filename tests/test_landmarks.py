@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tracking.crops import cell_places, decode_maps, logit, normalize_into
+from tracking.crops import MapDecoder, logit, normalize_into
 from tracking.landmarks import SPREAD_30_POINTS, Crop, LandmarkModel
 
 wild = st.one_of(
@@ -219,11 +219,20 @@ def test_logit_is_the_inverse_of_the_logistic_function():
 
 def test_the_first_of_equal_maxima_counts():
     maps = np.full((3, 4, 4), 0.5, np.float32)
-    assert decode_maps(maps, cell_places(4, 10.0), 1.0).tolist() == [[0, 0, 0.5]]
+    assert MapDecoder(1, 1, 4, 10.0, 1.0).decode(maps).tolist() == [[0], [0], [0.5]]
 
 
-def test_cells_are_counted_along_the_second_axis_first():
-    assert cell_places(3, 10.0).T.tolist() == [[10.0 * row, 10.0 * column] for row in range(3) for column in range(3)]
+def test_several_pictures_of_several_points_each():
+    """Cells are counted along the second axis first; the maps of one kind follow each other in each picture."""
+    maps = np.full((2, 6, 3, 3), 0.5, np.float32)
+    cells = [(0, 1), (2, 0), (1, 2), (2, 2)]
+    for number, cell in enumerate(cells):
+        maps[number // 2, number % 2][cell] = 0.6 + number / 10
+        maps[number // 2, 2 + number % 2][cell] = 1 / (1 + np.exp(-number))  # an offset along the first axis alone
+    rows, columns, confidences = MapDecoder(2, 2, 3, 10.0, 0.1).decode(maps)
+    np.testing.assert_allclose(rows, [10 * row + 0.1 * number for number, (row, _) in enumerate(cells)], atol=1e-6)
+    np.testing.assert_allclose(columns, [10 * column for _, column in cells], atol=1e-6)
+    np.testing.assert_allclose(confidences, [0.6, 0.7, 0.8, 0.9], atol=1e-6)
 
 
 # The smallest model

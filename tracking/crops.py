@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -15,40 +16,44 @@ _NORMALIZED = np.arange(256, dtype=np.float32) * (1 / (255 * STD))[:, None] - (M
 
 
 class CropMemory(threading.local):
-    """Memory for a crop on its way into a network: each thread has its own, and keeps it from frame to frame.
+    """Memory for crops on their way into a network: each thread has its own, and keeps it from frame to frame.
 
     Other memory would have to come into the processor's caches first, which takes half as long as the work in it.
 
     Args:
         side: width and height of the network's input, pixels.
+        count: how many crops it takes at a time.
 
     Attributes:
-        tensor: (1, 3, side, side) the network's input.
+        picture: (side, side, 3) BGR uint8, the crop that is worked on.
+        tensor: (count, 3, side, side) the network's input.
     """
 
-    def __init__(self, side: int) -> None:
-        self.tensor = np.empty((1, 3, side, side), dtype=np.float32)
-        self._picture = np.empty((side, side, 3), dtype=np.uint8)
-        self._plane = np.empty((side, side), dtype=np.uint8)
+    def __init__(self, side: int, count: int = 1) -> None:
+        self.picture = np.empty((side, side, 3), dtype=np.uint8)
+        self.tensor = np.empty((count, 3, side, side), dtype=np.float32)
+        self._planes = [np.empty((side, side), dtype=np.uint8) for _ in range(3)]
 
     def fill(self, image: np.ndarray) -> None:
-        """Scale a BGR uint8 picture (h, w, 3) to the tensor's size and write it there, normalised."""
-        cv2.resize(image, self._plane.shape, self._picture, interpolation=cv2.INTER_LINEAR)
-        normalize_into(self._picture, self.tensor[0], self._plane)
+        """Scale a BGR uint8 picture (h, w, 3) to the tensor's size and write it there, normalised, as first crop."""
+        cv2.resize(image, self._planes[0].shape, self.picture, interpolation=cv2.INTER_LINEAR)
+        self.normalize(0)
+
+    def normalize(self, number: int) -> None:
+        """Write the picture into the tensor, as crop of that number."""
+        normalize_into(self.picture, self.tensor[number], self._planes)
 
 
-def normalize_into(image: np.ndarray, tensor: np.ndarray, plane: np.ndarray | None = None) -> None:
+def normalize_into(image: np.ndarray, tensor: np.ndarray, planes: Sequence[np.ndarray] | None = None) -> None:
     """Write a BGR uint8 picture as normalised R, G, B.
 
     Args:
         image: (h, w, 3).
         tensor: (3, h, w) float32, contiguous.
-        plane: (h, w) uint8, contiguous: memory to work in; None: fresh memory.
+        planes: three (h, w) uint8, contiguous: memory to work in; None: fresh memory.
     """
-    if plane is None:
-        plane = np.empty(image.shape[:2], dtype=np.uint8)
-    for channel, table, normalized in zip((2, 1, 0), _NORMALIZED, tensor, strict=True):
-        cv2.extractChannel(image, channel, plane)
+    blue, green, red = cv2.split(image, planes)
+    for plane, table, normalized in zip((red, green, blue), _NORMALIZED, tensor, strict=True):
         cv2.LUT(plane, table, normalized)
 
 
@@ -58,38 +63,42 @@ def logit(p: np.ndarray) -> np.ndarray:
     return np.log(p / (1 - p))
 
 
-def cell_places(side: int, cell: float) -> np.ndarray:
-    """Where the cells of a map lie in the network's input.
+class MapDecoder:
+    """Reads points off a network's heatmaps and offset maps.
 
     Args:
-        side: width and height of the map, cells.
+        pictures: how many pictures the network takes at a time (n).
+        points: how many points it gives for each (k).
+        side: width and height of a map, cells (g).
         cell: distance between cells, pixels of the network's input.
-
-    Returns:
-        (2, side * side) position along the first axis, along the second; pixels of the network's input.
-    """
-    return np.array(np.divmod(np.arange(side * side), side)) * cell
-
-
-def decode_maps(maps: np.ndarray, places: np.ndarray, offset_scale: float) -> np.ndarray:
-    """Read points off heatmaps and offset maps.
-
-    Args:
-        maps: (3k, g, g) k heatmaps, k maps of offsets along the first axis, k along the second.
-        places: (2, g * g) of `cell_places`.
         offset_scale: pixels per unit of logit.
-
-    Returns:
-        (k, 3) position along the first axis, along the second (pixels of the network's input), confidence; all nan
-        for a point whose values in the maps are not finite.
     """
-    planes = maps.reshape(3, -1, places.shape[1])
-    best = planes[0].argmax(axis=1)
-    values = planes[:, np.arange(len(best)), best]
-    points = np.empty((len(best), 3), dtype=np.float64)
-    points[:, :2] = (places[:, best] + offset_scale * logit(values[1:])).T
-    points[:, 2] = values[0]
-    finite = np.isfinite(points)
-    if not finite.all():
-        points[~finite.all(axis=1)] = np.nan
-    return points
+
+    def __init__(self, pictures: int, points: int, side: int, cell: float, offset_scale: float) -> None:
+        self._shape = (pictures, 3, points, side * side)
+        # Where each map begins, [kind, point]; where each cell lies, [axis, cell].
+        planes = np.arange(pictures * 3 * points).reshape(pictures, 3, points).swapaxes(0, 1).reshape(3, -1)
+        self._starts = planes * side * side
+        self._places = np.array(np.divmod(np.arange(side * side), side)) * cell
+        self._offset_scale = offset_scale
+
+    def decode(self, maps: np.ndarray) -> np.ndarray:
+        """Read the points.
+
+        Args:
+            maps: (n, 3k, g, g), or without the first axis when n is 1: for each picture k heatmaps, k maps of offsets
+                along the first axis, k along the second; float32.
+
+        Returns:
+            (3, n k) position along the first axis, along the second (pixels of the network's input), confidence. What
+            is not finite in the maps is not finite here.
+        """
+        # Right after a network, the processor's caches hold nothing of this program, and each function takes several
+        # times as long as in a loop: few different ones are used here.
+        maps = maps.reshape(self._shape)
+        best = maps[:, 0].argmax(axis=2).reshape(-1)
+        values = maps.reshape(-1).take(self._starts + best)
+        points = np.empty(values.shape)
+        np.add(self._places.take(best, axis=1), self._offset_scale * logit(values[1:]), out=points[:2])
+        points[2] = values[0]
+        return points

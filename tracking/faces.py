@@ -82,15 +82,16 @@ class Detection:
         return bounding_box(self.lms[:66])
 
     @cached_property
-    def centre(self) -> np.ndarray:
-        """(2,) row, column: the mean of the 66 landmarks."""
-        return self.lms[:66, :2].sum(axis=0) / 66
+    def centre(self) -> tuple[float, float]:
+        """Row, column: the mean of the 66 landmarks."""
+        row, column = np.add.reduce(self.lms[:66, :2]).tolist()
+        return row / 66, column / 66
 
 
 def bounding_box(points: np.ndarray) -> Box:
     """Box around points of shape (n, 2 or more), row and column first."""
-    top, left = points[:, :2].min(axis=0).tolist()
-    bottom, right = points[:, :2].max(axis=0).tolist()
+    top, left = np.minimum.reduce(points[:, :2]).tolist()
+    bottom, right = np.maximum.reduce(points[:, :2]).tolist()
     return left, top, right - left, bottom - top
 
 
@@ -112,6 +113,9 @@ def group(detections: Sequence[Detection]) -> list[Detection]:
     happens to score a little higher.
     """
 
+    if len(detections) < 2:
+        return list(detections)
+
     def rank(detection: Detection) -> float:
         return detection.conf + (HELD_FACE_BONUS if detection.held else 0.0)
 
@@ -122,11 +126,11 @@ def group(detections: Sequence[Detection]) -> list[Detection]:
     return kept
 
 
-def assign(centres: Sequence[np.ndarray | None], detections: Sequence[Detection]) -> dict[int, Detection]:
+def assign(centres: Sequence[tuple[float, float] | None], detections: Sequence[Detection]) -> dict[int, Detection]:
     """Give each detection to the slot whose last centre is nearest.
 
     Args:
-        centres: for each slot, its last (2,) row and column, or None when it was never used (counts as far away).
+        centres: for each slot, its last row and column, or None when it was never used (counts as far away).
         detections: at most as many as there are slots.
 
     Returns:

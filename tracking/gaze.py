@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from .crops import cell_places, decode_maps, normalize_into
+from .crops import CropMemory, MapDecoder
 from .models import GAZE_FILE, load
 from .providers import ExecutionProvider
 
 #: Corners of the right and the left eye: the one at the image's left first, which the crop is turned about.
-EYE_CORNERS = np.array([[36, 39], [42, 45]])
+EYE_CORNERS = ((36, 39), (42, 45))
 #: Half width and half height of an eye's crop, in units of half the distance of its corners.
 CROP_RADIUS = (1.4, 1.2)
 #: An eye whose corners are no further apart than this (pixels, in both directions) shows no pupil.
@@ -42,7 +44,8 @@ class GazeModel:
         )
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
-        self._places = cell_places(maps, side / maps)
+        self._decoder = MapDecoder(2, 1, maps, side / maps, side / self.LOGIT_FACTOR)
+        self._memory = CropMemory(side, 2)
 
     def locate(self, frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         """Find the pupils of a face.
@@ -56,25 +59,23 @@ class GazeModel:
             corners, with confidence 0. All is 0 when a corner is not finite; nan stands for a pupil that the model
             gives no finite value for.
         """
-        corners = landmarks[EYE_CORNERS, 1::-1]  # [eye, corner, x and y]
-        pupils = np.zeros((2, 3))
-        if not np.isfinite(corners).all():
-            return pupils
-        # From here on plain numbers: for so few of them numpy takes several times as long.
-        ends = corners.tolist()
-        to_frame = [self.crop_to_frame(first, second, mirrored=eye == 1) for eye, (first, second) in enumerate(ends)]
-        maps = self.infer(self.prepare(frame, to_frame))
-        # All heatmaps first, as those of one picture with two points.
-        maps = maps.swapaxes(0, 1).reshape(6, self.MAP_SIDE, self.MAP_SIDE)
-        in_crop = decode_maps(maps, self._places, self.SIDE / self.LOGIT_FACTOR).tolist()
-        eyes = zip(pupils, in_crop, to_frame, ends, strict=True)
-        for pupil, (across, down, confidence), transform, (first, second) in eyes:
-            if max(abs(a - b) for a, b in zip(first, second, strict=True)) < MIN_EYE:
-                pupil[:] = (first[1] + second[1]) / 2, (first[0] + second[0]) / 2, 0.0
-            else:
+        # Plain numbers: for so few of them numpy takes several times as long.
+        places = landmarks[36:46, 1::-1].tolist()
+        eyes = [(places[first - 36], places[second - 36]) for first, second in EYE_CORNERS]
+        if not all(map(math.isfinite, chain(*eyes[0], *eyes[1]))):
+            return np.zeros((2, 3))
+        to_frame = [self.crop_to_frame(first, second, mirrored=eye == 1) for eye, (first, second) in enumerate(eyes)]
+        in_crop = self._decoder.decode(self.infer(self.prepare(frame, to_frame))).T.tolist()
+        pupils = []
+        for (across, down, confidence), transform, (first, second) in zip(in_crop, to_frame, eyes, strict=True):
+            if max(abs(first[0] - second[0]), abs(first[1] - second[1])) < MIN_EYE:
+                pupils.append(((first[1] + second[1]) / 2, (first[0] + second[0]) / 2, 0.0))
+            elif math.isfinite(across + down + confidence):
                 x, y = (a * across + b * down + c for a, b, c in transform)
-                pupil[:] = y, x, confidence
-        return pupils
+                pupils.append((y, x, confidence))
+            else:
+                pupils.append((math.nan, math.nan, math.nan))
+        return np.array(pupils)
 
     def crop_to_frame(self, first: Sequence[float], second: Sequence[float], mirrored: bool) -> Affine:
         """Affine transform from x, y in an eye's crop to x, y in the frame.
@@ -98,23 +99,24 @@ class GazeModel:
         )
 
     def prepare(self, frame: np.ndarray, to_frame: Sequence[Affine]) -> np.ndarray:
-        """Return the network's input (2, 3, 32, 32), in which columns come before rows."""
-        side = self.SIDE
-        crops = np.empty((2, side, side, 3), dtype=np.uint8)
-        for crop, transform in zip(crops, to_frame, strict=True):
+        """Return the network's input (2, 3, 32, 32), in which columns come before rows.
+
+        It lies in memory that the next face of the same thread overwrites.
+        """
+        memory = self._memory
+        for eye, transform in enumerate(to_frame):
             # Pixel centres: the crop's pixel (i, j) covers i..i+1, j..j+1. Its axes are swapped by swapping the steps.
             swapped = np.array([(down, across, origin + (across + down - 1) / 2) for across, down, origin in transform])
             cv2.warpAffine(
                 frame,
                 swapped,
-                (side, side),
-                dst=crop,
+                (self.SIDE, self.SIDE),
+                dst=memory.picture,
                 flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                 borderMode=cv2.BORDER_REPLICATE,
             )
-        planes = np.empty((3, 2 * side, side), dtype=np.float32)
-        normalize_into(crops.reshape(2 * side, side, 3), planes)  # at once, one crop above the other
-        return np.ascontiguousarray(planes.reshape(3, 2, side, side).swapaxes(0, 1))
+            memory.normalize(eye)
+        return memory.tensor
 
     def infer(self, tensor: np.ndarray) -> np.ndarray:
         """Return the maps (2, 3, 8, 8) of the right and the left eye."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .crops import CropMemory, cell_places, decode_maps
+from .crops import CropMemory, MapDecoder
 from .faces import Box
 from .models import LANDMARK_MODELS, load
 from .providers import ExecutionProvider
@@ -71,7 +71,8 @@ class LandmarkModel:
         )
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
-        self._places = cell_places(spec.map_side, (spec.side - 1) / (spec.map_side - 1))
+        cell = (spec.side - 1) / (spec.map_side - 1)
+        self._decoder = MapDecoder(1, spec.points, spec.map_side, cell, (spec.side - 1) / spec.logit_factor)
         self._memory = CropMemory(spec.side)
 
     def prepare(self, frame: np.ndarray, box: Box, held: bool = False) -> Crop | None:
@@ -99,15 +100,18 @@ class LandmarkModel:
         All of it is 0 when the maps give a point that is not finite.
         """
         spec = self.spec
-        points = decode_maps(maps, self._places, (spec.side - 1) / spec.logit_factor)
-        confidence = float(points[:, 2].sum()) / len(points)
-        if not math.isfinite(confidence):  # that of a point that is not finite is not finite either
+        rows, columns, confidences = found = self._decoder.decode(maps)
+        if not np.isfinite(found).all():
             return 0.0, np.zeros((66, 3))
+        confidence = float(np.add.reduce(confidences)) / spec.points
         if spec.points == 30:
-            points = points[SPREAD_30_POINTS]
-            weakest = float(np.partition(points[:, 2], 3)[:3].mean())
+            found = found[:, SPREAD_30_POINTS]
+            rows, columns, confidences = found
+            weakest = float(np.partition(confidences, 3)[:3].mean())
             if weakest < WEAK_POINTS_30:
                 confidence = weakest
-        points[:, 0] = crop.y + points[:, 0] * (crop.height / spec.side)
-        points[:, 1] = crop.x + points[:, 1] * (crop.width / spec.side)
-        return confidence, points
+        rows *= crop.height / spec.side
+        rows += crop.y
+        columns *= crop.width / spec.side
+        columns += crop.x
+        return confidence, found.T

@@ -105,12 +105,13 @@ def solve(
     if not np.isfinite(image_points).all():
         return None
     camera = camera_matrix(width, height)
+    fitted_shape, fitted_points = shape[contour], image_points[contour]
 
     def refine(rotation: np.ndarray, translation: np.ndarray) -> Pose | None:
         try:
             solved, rotation, translation = cv2.solvePnP(
-                shape[contour],
-                image_points[contour],
+                fitted_shape,
+                fitted_points,
                 camera,
                 None,
                 rotation.reshape(3, 1).copy(),
@@ -133,7 +134,7 @@ def solve(
     followed = refine(previous.rotation, previous.translation) if previous is not None else None
     if followed is not None and followed.error < doubtful:
         return followed
-    guess = _first_guess(shape[contour], image_points[contour], camera)
+    guess = _first_guess(fitted_shape, fitted_points, camera)
     fresh = refine(*guess) if guess is not None else None
     solutions = [pose for pose in (followed, fresh) if pose is not None]
     return min(solutions, key=lambda pose: pose.error, default=None)
@@ -174,10 +175,11 @@ def back_project(
     """
     image_points = landmarks[:68, :2]
     depth = shape[:68] @ pose.matrix[2] + pose.translation[2]
-    for pupil, (first, second) in zip((66, 67), EYE_CORNERS, strict=True):
-        place = image_points[pupil]
-        to_first, to_second = math.dist(place, image_points[first]), math.dist(place, image_points[second])
-        total = to_first + to_second
+    for pupil, first, second in ((66, *EYE_CORNERS[0]), (67, *EYE_CORNERS[1])):
+        # Plain numbers, here and below: for so few of them numpy takes several times as long.
+        place = image_points[pupil].tolist()
+        to_first = math.dist(place, image_points[first].tolist())
+        total = to_first + math.dist(place, image_points[second].tolist())
         share = to_first / total if total > 0 else 0.5
         depth[pupil] = depth[first] * share + depth[second] * (1 - share)
 
@@ -186,9 +188,10 @@ def back_project(
     seen[:, 2] = depth
     points = np.empty((70, 3))
     points[:68] = (seen - pose.translation) @ pose.matrix  # from the right: R^-1 = R^T
-    for eyeball, (first, second) in zip((68, 69), EYE_CORNERS, strict=True):
-        points[eyeball] = (points[first] + points[second]) / 2
-        points[eyeball, 2] -= EYEBALL_DEPTH * math.dist(points[first], points[second])
+    for eyeball, first, second in ((68, *EYE_CORNERS[0]), (69, *EYE_CORNERS[1])):
+        a, b = points[first].tolist(), points[second].tolist()
+        x, y, z = ((one + other) / 2 for one, other in zip(a, b, strict=True))
+        points[eyeball] = x, y, z - EYEBALL_DEPTH * math.dist(a, b)
     return points
 
 
@@ -206,18 +209,22 @@ def normalize(points: np.ndarray) -> np.ndarray:
     """
     result = points.copy()
     tip = points[30, :2]
-    x, y = points[27, :2] - tip
-    plane = (points[:, :2] - tip) @ (np.array([[y, x], [-x, y]]) / np.hypot(x, y))
-    bridge = (plane[27:30, 1] - plane[28:31, 1]) @ _PER_BRIDGE_STEP
-    widths = np.abs(plane[_WIDTHS[0], 0] - plane[_WIDTHS[1], 0]) @ _PER_WIDTH
+    x, y = (points[27, :2] - tip).tolist()
+    length = math.hypot(x, y)
+    plane = (points[:, :2] - tip) @ (np.array([[y, x], [-x, y]]) / length)
+    across, along = plane.T.tolist()
+    widths = sum(abs(across[a] - across[b]) * share for a, b, share in _WIDTHS)
+    bridge = sum((along[a] - along[b]) * share for a, b, share in _BRIDGE_STEPS)
     result[:, :2] = plane / (widths, bridge)
     return result
 
 
-_WIDTHS = np.array([[0, 36, 42], [16, 39, 45]])  # of the face and the eyes, from the first point to the second
-# The mean of three ratios to the reference shape is the product with a third of the reference's reciprocals.
-_PER_BRIDGE_STEP = 1 / (3 * (REFERENCE_SHAPE[27:30, 1] - REFERENCE_SHAPE[28:31, 1]))
-_PER_WIDTH = 1 / (3 * np.abs(REFERENCE_SHAPE[_WIDTHS[0], 0] - REFERENCE_SHAPE[_WIDTHS[1], 0]))
+# From point to point, and what a distance is multiplied with: the mean of three ratios to the reference shape is the
+# sum of the products with a third of the reference's reciprocals. Widths of face and eyes; steps of the bridge.
+_WIDTHS = [
+    (a, b, 1 / (3 * abs(REFERENCE_SHAPE[a, 0] - REFERENCE_SHAPE[b, 0]))) for a, b in ((0, 16), (36, 39), (42, 45))
+]
+_BRIDGE_STEPS = [(a, a + 1, 1 / (3 * (REFERENCE_SHAPE[a, 1] - REFERENCE_SHAPE[a + 1, 1]))) for a in (27, 28, 29)]
 
 
 def quaternion(matrix: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ class Slot:
         keep_features: bool,
     ) -> None:
         self.id = id
-        self.centre: np.ndarray | None = None  # (2,) row, column where the face was last; None: never used
+        self.centre: tuple[float, float] | None = None  # row, column where the face was last; None: never used
         self._contour = contour
         self._make_features = make_features
         self._keep_features = keep_features
@@ -62,7 +62,7 @@ class Slot:
         """The frame's size has changed by these factors: the pose belongs to the old camera and is found anew."""
         self._pose = None
         if self.centre is not None:
-            self.centre = self.centre * (y_scale, x_scale)
+            self.centre = self.centre[0] * y_scale, self.centre[1] * x_scale
 
     @np.errstate(divide="ignore", invalid="ignore", over="ignore")  # what is not finite in the end is left out
     def update(self, detection: Detection, width: int, height: int) -> Face | None:
