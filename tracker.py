@@ -23,6 +23,7 @@ from tracking.landmarks import LandmarkModel
 from tracking.models import LANDMARK_MODELS, default_model_dir
 from tracking.providers import ExecutionProvider
 from tracking.slots import Slot
+from tracking.turns import Turns
 
 _log = logging.getLogger(__name__)
 #: What is reported of a detector that fails while there are other faces, or another detector.
@@ -120,10 +121,13 @@ class Tracker:
         # Several faces are shared out between the caller's thread and those of a pool; each runs networks with one.
         self._threads = min(max_threads, max_faces)
         self._pool = ThreadPoolExecutor(self._threads - 1, "faces") if self._threads > 1 else None
+        self._turns = Turns()
         self._pooled_landmarks = self._single_landmarks
         if self._pool is not None:
-            self._pooled_landmarks = LandmarkModel(model_type, folder, 1, provider)
-        self._gaze = None if no_gaze or model_type == -1 else GazeModel(folder, provider=provider)
+            self._pooled_landmarks = LandmarkModel(model_type, folder, 1, provider, self._turns.away)
+        self._gaze = None
+        if not no_gaze and model_type != -1:
+            self._gaze = GazeModel(folder, provider=provider, away=self._turns.away)
         retinaface = (
             RetinaFaceDetector(folder, max_faces, max_threads, provider) if use_retinaface or try_hard else None
         )
@@ -315,7 +319,8 @@ class Tracker:
         so does the frame: the error is raised.
         """
         if len(items) < 2:
-            return [function(item) for item in items]
+            with self._turns:
+                return [function(item) for item in items]
         results: dict[int, _R] = {}
         errors: list[Exception] = []
         waiting = list(enumerate(items))[::-1]
@@ -326,7 +331,8 @@ class Tracker:
                 while True:
                     number, item = waiting.pop()
                     try:
-                        results[number] = function(item)
+                        with self._turns:
+                            results[number] = function(item)
                     except Exception as error:  # those of onnxruntime and OpenCV share no base class
                         errors.append(error)
 

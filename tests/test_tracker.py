@@ -129,7 +129,7 @@ def world(monkeypatch) -> World:
             self.closed = True
 
     class FakeLandmarks:
-        def __init__(self, model_type, folder, threads, provider):
+        def __init__(self, model_type, folder, threads, provider, away=None):
             world.loaded.append(f"landmarks {model_type}")
             world.arguments.setdefault("landmarks", ())
             world.arguments["landmarks"] += (threads,)
@@ -155,7 +155,7 @@ def world(monkeypatch) -> World:
             return person.conf, person.landmarks()
 
     class FakeGaze:
-        def __init__(self, folder, provider):
+        def __init__(self, folder, provider, away):
             world.loaded.append("gaze")
 
         def locate(self, frame, landmarks):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from pathlib import Path
 
@@ -31,13 +32,20 @@ class GazeModel:
         model_dir: folder with the model.
         threads: how many threads a run may use.
         provider: where it runs; None: on the CPU.
+        away: is entered while the network runs, see `tracking.turns`; None: nothing is.
     """
 
     SIDE = 32
     MAP_SIDE = 8
     LOGIT_FACTOR = 8.0
 
-    def __init__(self, model_dir: Path, threads: int = 1, provider: ExecutionProvider | None = None) -> None:
+    def __init__(
+        self,
+        model_dir: Path,
+        threads: int = 1,
+        provider: ExecutionProvider | None = None,
+        away: AbstractContextManager[None] | None = None,
+    ) -> None:
         side, maps = self.SIDE, self.MAP_SIDE
         self._session = load(
             model_dir / GAZE_FILE, threads, [[2, 3, side, side]], [[2, 3, maps, maps], [2, 2, 1, 1]], provider
@@ -46,6 +54,7 @@ class GazeModel:
         self._output = self._session.get_outputs()[0].name
         self._decoder = MapDecoder(2, 1, maps, side / maps, side / self.LOGIT_FACTOR)
         self._memory = CropMemory(side, 2)
+        self._away = away or nullcontext()
 
     def locate(self, frame: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         """Find the pupils of a face.
@@ -120,4 +129,5 @@ class GazeModel:
 
     def infer(self, tensor: np.ndarray) -> np.ndarray:
         """Return the maps (2, 3, 8, 8) of the right and the left eye."""
-        return self._session.run([self._output], {self._input: tensor})[0]
+        with self._away:
+            return self._session.run([self._output], {self._input: tensor})[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,10 +57,16 @@ class LandmarkModel:
         model_dir: folder with the model.
         threads: how many threads a run may use.
         provider: where it runs; None: on the CPU.
+        away: is entered while the network runs, see `tracking.turns`; None: nothing is.
     """
 
     def __init__(
-        self, model_type: int, model_dir: Path, threads: int = 1, provider: ExecutionProvider | None = None
+        self,
+        model_type: int,
+        model_dir: Path,
+        threads: int = 1,
+        provider: ExecutionProvider | None = None,
+        away: AbstractContextManager[None] | None = None,
     ) -> None:
         self.spec = spec = LANDMARK_MODELS[model_type]
         self._session = load(
@@ -74,6 +81,7 @@ class LandmarkModel:
         cell = (spec.side - 1) / (spec.map_side - 1)
         self._decoder = MapDecoder(1, spec.points, spec.map_side, cell, (spec.side - 1) / spec.logit_factor)
         self._memory = CropMemory(spec.side)
+        self._away = away or nullcontext()
 
     def prepare(self, frame: np.ndarray, box: Box, held: bool = False) -> Crop | None:
         """Cut a box, grown a little, out of a BGR uint8 frame; None when too little of it lies inside."""
@@ -92,7 +100,8 @@ class LandmarkModel:
 
     def infer(self, crop: Crop) -> np.ndarray:
         """Return the maps (3 K, G, G) of a crop."""
-        return self._session.run([self._output], {self._input: crop.tensor})[0][0]
+        with self._away:
+            return self._session.run([self._output], {self._input: crop.tensor})[0][0]
 
     def decode(self, maps: np.ndarray, crop: Crop) -> tuple[float, np.ndarray]:
         """Return the confidence of the face and its landmarks (66, 3): row, column in the frame, confidence.
