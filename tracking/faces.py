@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
@@ -65,27 +64,25 @@ class Detection:
         conf: confidence of the landmarks, 0 to 1.
         lms: (68, 3) row, column (pixels), confidence; nan for pupils that are not known (yet).
         held: whether the candidate was a face of the previous frame.
+        bbox: x, y, width, height of the 66 landmarks.
+        centre: row, column: the mean of the 66 landmarks.
     """
 
     conf: float
     lms: np.ndarray
     held: bool = False
+    bbox: Box = field(init=False)
+    centre: tuple[float, float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bbox = bounding_box(self.lms[:66])
+        row, column = np.add.reduce(self.lms[:66, :2]).tolist()
+        self.centre = row / 66, column / 66
 
     @property
     def has_pupils(self) -> bool:
         """Whether both pupils are known."""
         return not (math.isnan(self.lms[66, 0]) or math.isnan(self.lms[67, 0]))
-
-    @cached_property
-    def bbox(self) -> Box:
-        """x, y, width, height of the 66 landmarks."""
-        return bounding_box(self.lms[:66])
-
-    @cached_property
-    def centre(self) -> tuple[float, float]:
-        """Row, column: the mean of the 66 landmarks."""
-        row, column = np.add.reduce(self.lms[:66, :2]).tolist()
-        return row / 66, column / 66
 
 
 def bounding_box(points: np.ndarray) -> Box:
@@ -136,6 +133,8 @@ def assign(centres: Sequence[tuple[float, float] | None], detections: Sequence[D
     Returns:
         Slot number to detection. Pairs are made nearest first; slots never used are filled in order.
     """
+    if len(centres) == len(detections) == 1:
+        return {0: detections[0]}
     pairs = []
     for order, detection in enumerate(detections):
         here = detection.centre

@@ -88,7 +88,7 @@ def measure(points: np.ndarray, fine: bool = True) -> dict[str, float]:
     Raises ZeroDivisionError for a face without height or width.
     """
     # Plain numbers: for so few of them numpy takes several times as long.
-    x, y = points[:, 0].tolist(), points[:, 1].tolist()
+    x, y = points[:, :2].T.tolist()
     p = list(zip(x, y, strict=True))
     norm_x = (x[0] - x[16] + x[1] - x[15]) / 2
     norm_y = (y[27] - y[30]) / 3  # the mean of the bridge's three steps
