@@ -39,14 +39,14 @@ def random_pose(rng: np.random.Generator) -> np.ndarray:
 def random_box(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A box (x0, y0, x1, y1) as the tracker could have it for points [66, 2].
 
-    Mostly the grown box of the previous frame's points, a little off; else a detector's box: shifted by up to a
-    quarter of the face, too large or too small.
+    Mostly the grown box of the previous frame's points, as far off as faces move, so that little is to be learnt from
+    where it lies; else a detector's box: shifted by up to a quarter of the face, too large or too small.
     """
     low, high = points.min(0), points.max(0)
     size = high - low
     low, high = low - GROW * size, high + GROW * size
     if rng.random() < 0.6:
-        low, high = low + rng.normal(0, 0.035, 2) * size, high + rng.normal(0, 0.035, 2) * size
+        low, high = low + rng.normal(0, 0.06, 2) * size, high + rng.normal(0, 0.06, 2) * size
     else:
         centre, half = (low + high) / 2, (high - low) / 2
         centre = centre + rng.uniform(-0.27, 0.27, 2) * size

@@ -1,6 +1,6 @@
 """Trains the landmark networks.
 
-    python -m training.landmarks V --minutes 60            # from nothing
+    python -m training.landmarks V U --minutes 60          # from nothing, both on the same samples
     python -m training.landmarks 3 --minutes 20 --init V   # from another model's weights, as far as they fit
     python -m training.landmarks 3 --minutes 20 --init 3   # without a checkpoint: from the file in models/
 
@@ -10,6 +10,7 @@ Checkpoints go to the cache folder every few minutes; the same command goes on w
 from __future__ import annotations
 
 import argparse
+import copy
 import math
 import time
 from collections.abc import Iterator
@@ -204,14 +205,15 @@ def validation(network: LandmarkNetwork, config: LandmarkConfig, count: int = 32
     return 100 * float(np.mean(errors))
 
 
-def moving_average(network: nn.Module, decay: float = 0.999) -> torch.optim.swa_utils.AveragedModel:
-    """Exponential moving average of the weights, which is what is exported."""
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, step: int, decay: float = 0.999) -> None:
+    """Moves an exponential moving average of the weights on by a step. The average is what is exported.
 
-    def update(averages: list[Tensor], currents: list[Tensor], count: Tensor | int) -> None:
-        now = min(decay, (1 + float(count)) / (10 + float(count)))
-        torch._foreach_lerp_(averages, currents, 1 - now)
-
-    return torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=update)
+    torch.optim.swa_utils.AveragedModel does the same, but reads its step from the device each time: a GPU would wait.
+    """
+    share = 1 - min(decay, (1 + step) / (10 + step))
+    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), share)
+    torch._foreach_copy_(list(average.buffers()), list(network.buffers()))
 
 
 def checkpoint_path(name: str) -> Path:
@@ -230,84 +232,117 @@ def known_weights(name: str) -> dict[str, Tensor]:
     return network.state_dict()
 
 
+class Trainee:
+    """A network in training: its weights, their average, its optimiser and its checkpoint."""
+
+    def __init__(self, name: str, path: Path, device: str) -> None:
+        self.name, self.path, self.config = name, path, LANDMARK_MODELS[name]
+        self.network = LandmarkNetwork(self.config).to(device, memory_format=torch.channels_last)
+        for module in self.network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = 0.02  # the default's few batches make noisy statistics
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=0.02, fused=True)
+        self.average = copy.deepcopy(self.network)
+        self.running = torch.zeros((), device=device)  # there, as asking for it each step would make a GPU wait
+        self.step, self.seconds = 0, 0.0
+
+    def adopt(self, weights: dict[str, Tensor]) -> int:
+        """Begins with other weights, as far as they fit; returns how many tensors did."""
+        taken = adopt(self.network, weights)
+        self.average.load_state_dict(self.network.state_dict())
+        return taken
+
+    def resume(self) -> None:
+        """Goes on from the checkpoint."""
+        stored = torch.load(self.path, map_location=self.running.device)
+        self.network.load_state_dict(stored["network"])
+        self.average.load_state_dict(stored["average"])
+        self.optimizer.load_state_dict(stored["optimizer"])
+        self.step, self.seconds = stored["step"], stored["seconds"]
+
+    def learn(self, images: Tensor, batch: Batch, rate: float, map_share: float, bfloat16: bool) -> None:
+        """One step on a batch, whose images are the networks' input [b, 3, R, R]."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
+            output = self.network(images)
+        loss = loss_of(output, batch, map_share, self.config.lids, self.config.steady)
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimizer.step()
+        follow(self.average, self.network, self.step)
+        self.step += 1
+        self.running.lerp_(loss.detach(), max(0.01, 1 / self.step))
+
+    def save(self) -> str:
+        """Writes the checkpoint; a line about how it goes."""
+        state = {"step": self.step, "seconds": self.seconds, "network": self.network.state_dict(),
+                 "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict()}  # fmt: skip
+        torch.save(state, self.path.with_suffix(".tmp"))
+        self.path.with_suffix(".tmp").replace(self.path)
+        error = validation(self.average, self.config)
+        return (f"{time.strftime('%H:%M')} {self.name} step {self.step} loss {self.running.item():.3f} "
+                f"held-out error {error:.2f} %")  # fmt: skip
+
+
 def train(arguments: argparse.Namespace) -> None:
-    """Trains a model for some minutes, with checkpoints; its averaged weights are the result."""
+    """Trains models on the same samples for some minutes, with checkpoints; their averaged weights are the result."""
     torch.manual_seed(arguments.seed)
     torch.set_num_threads(arguments.threads)
+    torch.backends.cudnn.benchmark = True  # the batches never change their size
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    config = LANDMARK_MODELS[arguments.name]
-    network = LandmarkNetwork(config).to(device, memory_format=torch.channels_last)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 0.02  # the default's few batches make noisy statistics
-    if arguments.init:
-        print(f"{adopt(network, known_weights(arguments.init))} tensors from {arguments.init}")
-    optimizer = torch.optim.AdamW(network.parameters(), lr=arguments.rate, weight_decay=0.02, fused=True)
-    average = moving_average(network)
-    path, step, spent = checkpoint_path(arguments.save_as or arguments.name), 0, 0.0
-    if path.exists() and not arguments.restart:
-        stored = torch.load(path, map_location=device)
-        network.load_state_dict(stored["network"])
-        average.module.load_state_dict(stored["average"])
-        optimizer.load_state_dict(stored["optimizer"])
-        step, spent = stored["step"], stored["seconds"]
-        average.n_averaged.fill_(step)
-        print(f"going on at step {step}, after {spent / 60:.0f} minutes")
+    trainees = [Trainee(name, checkpoint_path(name), device) for name in arguments.names]
+    config = trainees[0].config
+    if len({(each.config.side, each.config.points) for each in trainees}) > 1:
+        raise SystemExit("Models that are trained together must have one input side and one number of points.")
+    for each in trainees:
+        if each.path.exists() and not arguments.restart:
+            each.resume()
+            print(f"{each.name}: going on at step {each.step}, after {each.seconds / 60:.0f} minutes")
+        elif arguments.init:
+            print(f"{each.name}: {each.adopt(known_weights(arguments.init))} tensors from {arguments.init}")
 
-    def save() -> None:
-        state = {"step": step, "seconds": spent, "network": network.state_dict(),
-                 "average": average.module.state_dict(), "optimizer": optimizer.state_dict()}  # fmt: skip
-        torch.save(state, path.with_suffix(".tmp"))
-        path.with_suffix(".tmp").replace(path)
-        error = validation(average.module, config)
-        tqdm.write(f"{time.strftime('%H:%M')} step {step} loss {running:.3f} held-out error {error:.2f} %")
-
-    samples = Samples(config, arguments.batch, arguments.seed + step, arguments.synthetic)
-    loader = iter(DataLoader(samples, batch_size=None, num_workers=arguments.workers, prefetch_factor=4))
-    total, running, saved, last = arguments.minutes * 60, 0.0, spent, time.monotonic()
-    bar = tqdm(total=round(total), initial=round(spent), unit="s", mininterval=10, desc=arguments.name)
+    spent = min(each.seconds for each in trainees)
+    seed = arguments.seed + sum(each.step for each in trainees)
+    samples = Samples(config, arguments.batch, seed, arguments.synthetic)
+    loader = iter(DataLoader(samples, batch_size=None, num_workers=arguments.workers, prefetch_factor=4,
+                             pin_memory=device == "cuda"))  # fmt: skip
+    total, saved, last = arguments.minutes * 60, spent, time.monotonic()
+    bar = tqdm(total=round(total), initial=round(spent), unit="s", mininterval=10, desc=" ".join(arguments.names))
     while spent < total:
         # Cosine in time, not steps: what a processor shared with others will do in an hour isn't known before.
-        warm = min(1.0, (step + 1) / 200)
+        warm = min(1.0, (trainees[0].step + 1) / 200)
         rate = arguments.rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * spent / total)))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        batch = Batch(*(t.to(device) for t in next(loader)))
-        with torch.autocast(device, torch.bfloat16, enabled=arguments.bfloat16):
-            output = network(to_input(batch.images))
         # Where the maps look is taught at first only.
         map_share = 0.0 if arguments.init else 0.1 * max(0.0, 1 - 2 * spent / total)
-        loss = loss_of(output, batch, map_share, config.lids, arguments.steady)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
-        average.update_parameters(network)
-        step += 1
-        running += (loss.item() - running) * max(0.01, 1 / step)
+        batch = Batch(*(t.to(device, non_blocking=True) for t in next(loader)))
+        images = to_input(batch.images)
+        for each in trainees:
+            each.learn(images, batch, rate, map_share, arguments.bfloat16)
         now = time.monotonic()
         took = min(now - last, 2.0)  # a process that was stopped did not train
         bar.update(round(spent + took) - round(spent))
         spent, last = spent + took, now
-        bar.set_postfix(step=step, loss=f"{running:.3f}", refresh=False)
-        if spent - saved > CHECKPOINT_SECONDS:
-            save()
+        bar.set_postfix(step=trainees[0].step, refresh=False)
+        if spent - saved > CHECKPOINT_SECONDS or spent >= total:
             saved = spent
-    save()
+            for each in trainees:
+                each.seconds = spent
+                tqdm.write(each.save())
 
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description="Train a landmark model.")
-    parser.add_argument("name", choices=sorted(LANDMARK_MODELS), help="the model")
+    parser = argparse.ArgumentParser(description="Train landmark models.")
+    parser.add_argument("names", nargs="+", choices=sorted(LANDMARK_MODELS),
+                        help="the models; several learn from the same samples")  # fmt: skip
     parser.add_argument("--minutes", type=float, default=60, help="training time (default 60)")
     parser.add_argument("--batch", type=int, default=64, help="faces in a batch (default 64)")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate (default 2e-3)")
     parser.add_argument("--synthetic", type=float, default=0.2, help="share of synthetic heads (default 0.2)")
-    parser.add_argument("--steady", type=float, default=30, help="weight of the two views' distance (default 30)")
     parser.add_argument("--init", help="start from the weights of this model's checkpoint, or without one of its file, "
                         "as far as they fit")  # fmt: skip
-    parser.add_argument("--save-as", help="name of the checkpoint (default: the model's)")
     parser.add_argument("--restart", action="store_true", help="do not go on from the checkpoint of the same name")
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch (default 1)")
     parser.add_argument("--workers", type=int, default=1, help="processes making samples (default 1)")

@@ -33,6 +33,7 @@ class LandmarkConfig:
     layers: int = 2  # convolutions in a block
     cells: int = 14  # side of the maps from which positions are read, 14 or 7
     lids: float = 4.0  # how much the lids' gaps count in training
+    steady: float = 80.0  # how much the distance between the points of two views of one picture does
 
 
 # The file is models/lm_model<name>_opt.onnx. "start" is not shipped: the others begin with its weights, as training at
@@ -41,8 +42,8 @@ LANDMARK_MODELS = {
     "start": LandmarkConfig(112, 14, 16.0),
     "4": LandmarkConfig(224, 28, 16.0, stem=32, fine=True, widths=(48, 80, 112), depths=(2, 3, 2), lids=6.0),
     "3": LandmarkConfig(224, 28, 16.0),
-    "2": LandmarkConfig(224, 28, 16.0),  # as 3, but trained to hold still
-    "1": LandmarkConfig(224, 28, 16.0, depths=(1, 1, 2)),
+    "2": LandmarkConfig(224, 28, 16.0, steady=140.0),  # as 3, but trained to hold still
+    "1": LandmarkConfig(224, 28, 16.0, depths=(1, 2, 1)),
     "0": LandmarkConfig(224, 28, 16.0, widths=(32, 48, 80), depths=(1, 1, 2)),
     "V": LandmarkConfig(112, 14, 16.0, depths=(1, 1, 2)),
     "U": LandmarkConfig(112, 14, 16.0, widths=(32, 48, 64), depths=(1, 1, 1)),
@@ -157,7 +158,8 @@ class LandmarkNetwork(nn.Module):
         read = high = self.high(middle)
         if self.cells == 14:
             read = self.mix(torch.relu(middle + self.up(self.down(high))))
-        maps = self.maps(read).float().reshape(-1, 3, self.points, self.cells**2)
+        with torch.autocast(images.device.type, enabled=False):  # bfloat16's steps would be seen in the positions
+            maps = self.maps(read.float()).reshape(-1, 3, self.points, self.cells**2)
         attention = torch.softmax(maps[:, 0], -1)
         positions = (attention[:, None] * (maps[:, 1:] + self.centres)).sum(-1)
         confidence = self.confidence(high.mean((2, 3))).float()

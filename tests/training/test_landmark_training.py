@@ -1,5 +1,7 @@
 """The landmark models' training: point orders, loss, and the exported files' contract."""
 
+import argparse
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ torch = pytest.importorskip("torch", reason="training needs torch (training/requ
 pytest.importorskip("onnx", reason="exporting needs onnx (training/requirements.txt)")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from training import augment, crops, data, labels, landmarks  # noqa: E402
+from training import augment, crops, data, labels, landmarks, pack  # noqa: E402
 from training.export import calibrate, write  # noqa: E402
 from training.networks import (  # noqa: E402
     LANDMARK_MODELS,
@@ -212,3 +214,40 @@ def test_without_a_checkpoint_training_begins_with_the_file_in_models(made_crops
     with torch.no_grad():
         positions, _, _ = network.eval()(images)
     np.testing.assert_allclose(points, positions.numpy() * 56, atol=0.02)
+
+
+def options(*names: str, **others) -> argparse.Namespace:
+    """The options of training.landmarks."""
+    known = {"minutes": 0.02, "batch": 4, "rate": 1e-3, "synthetic": 0.2, "init": None, "restart": False, "threads": 1,
+             "workers": 1, "seed": 0, "bfloat16": False}  # fmt: skip
+    return argparse.Namespace(names=names, **known | others)
+
+
+def test_models_of_one_side_are_trained_together_and_go_on(made_crops):
+    landmarks.train(options("V", "U"))
+    first = {name: torch.load(landmarks.checkpoint_path(name)) for name in ("V", "U")}
+    assert first["V"]["step"] == first["U"]["step"] > 0
+    landmarks.train(options("V", "U", minutes=0.04))
+    for name in ("V", "U"):
+        now = torch.load(landmarks.checkpoint_path(name))
+        assert now["step"] > first[name]["step"]
+        assert not torch.equal(now["average"]["maps.weight"], first[name]["average"]["maps.weight"])
+
+
+def test_models_of_different_sides_are_not(made_crops):
+    with pytest.raises(SystemExit, match="one input side"):
+        landmarks.train(options("3", "T"))
+
+
+def test_packed_crops_come_back(made_crops, tmp_path, monkeypatch):
+    packed = tmp_path / "crops.pack"
+    pack.pack(packed, 90)
+    there = tmp_path / "there"
+    monkeypatch.setenv("OSF_TRAINING_CACHE", str(there))
+    pack.unpack(packed)
+    back = crops.load()
+    assert back.images.shape == made_crops.images.shape
+    assert np.abs(back.images.astype(int) - made_crops.images).mean() < 6
+    assert np.array_equal(back.points, made_crops.points)
+    assert back.backgrounds.shape == made_crops.backgrounds.shape
+    assert packed.stat().st_size < (tmp_path / "crops.npy").stat().st_size / 2
