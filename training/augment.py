@@ -103,9 +103,9 @@ def random_views(image: np.ndarray, points: np.ndarray, side: int, count: int, r
         shares = points @ to_share[:, :2].T + to_share[:, 2]
         place = np.concatenate((cut[:2], cut[2:] - cut[:2]))
         if mirrored:
-            crop, shares = crop[:, ::-1], data.mirror_points(shares, 1.0) + np.array([1.0, 0.0])
+            crop, shares = cv2.flip(crop, 1), data.mirror_points(shares, 1.0) + np.array([1.0, 0.0])
             place[0] = -cut[2]
-        views.append(View(np.ascontiguousarray(crop), shares, place / np.sqrt(size.prod())))
+        views.append(View(crop, shares, place / np.sqrt(size.prod())))
         box = box + rng.normal(0, 0.02, 4) * np.tile(size, 2)
     return views
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import math
 import time
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ GAPS30, LIDS30 = data.POINTS30_OF_66[GAPS[[0, 2, 4]]], 2
 NO_FACE_SHARE = 0.12
 CLOSED_SHARE = 0.2  # of the pictures of faces get their eyes closed
 CHECKPOINT_SECONDS = 180
+RECORD_AFTER = 6  # steps after which a GPU's kernels are chosen and its memory is laid out
 
 
 # --- samples ----------------------------------------------------------------------------------------------------
@@ -68,6 +70,13 @@ def sampling_weights(faces: crops.Crops) -> np.ndarray:
     return weight / weight.sum()
 
 
+def mirror_order(count: int) -> np.ndarray:
+    """For each of a model's `count` points, the number of the one it becomes in a mirror [count]."""
+    if count == data.POINTS:
+        return data.MIRROR
+    return np.array([data.POINTS30_OF_66[data.MIRROR[members[0]]] for members in data.MEMBERS_OF_30])
+
+
 @dataclass
 class Batch:
     """Tensors of one batch."""
@@ -81,6 +90,20 @@ class Batch:
     def is_face(self) -> Tensor:
         """[b] 1 for faces, 0 for anything else."""
         return (self.weight.sum(1) > 0).float()
+
+    def mirrored(self, order: Tensor) -> Batch:
+        """The batch as mirrors would show it; `order` [K]: which point each one becomes."""
+        shares, boxes = self.points[:, order].clone(), self.boxes.clone()
+        shares[..., 0] = 1 - shares[..., 0]
+        boxes[:, 0] = -boxes[:, 0] - boxes[:, 2]
+        return Batch(self.images.flip(2), shares, self.weight[:, order], boxes)
+
+    def copy_(self, other: Batch) -> None:
+        """Takes over another batch of the same size, in the same memory."""
+        self.images.copy_(other.images)
+        self.points.copy_(other.points)
+        self.weight.copy_(other.weight)
+        self.boxes.copy_(other.boxes)
 
 
 class Samples(IterableDataset):
@@ -127,53 +150,69 @@ class Samples(IterableDataset):
 
 def to_input(images: Tensor) -> Tensor:
     """BGR uint8 [b, h, w, 3] -> the networks' input, RGB float32 [b, 3, h, w]."""
-    scale = torch.from_numpy(1 / (255 * STD)).to(images.device).view(1, 3, 1, 1)
-    shift = torch.from_numpy(MEAN / STD).to(images.device).view(1, 3, 1, 1)
+    scale, shift = _normalisation(images.device)
     return images.flip(-1).permute(0, 3, 1, 2).float().mul_(scale).sub_(shift)
+
+
+@functools.cache
+def _normalisation(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Scale and shift [1, 3, 1, 1] of RGB; kept, as to bring them to a GPU makes it wait."""
+    return tuple(torch.from_numpy(v).to(device).view(1, 3, 1, 1) for v in (1 / (255 * STD), MEAN / STD))
 
 
 # --- loss -------------------------------------------------------------------------------------------------------
 
 
-def loss_of(output: tuple[Tensor, Tensor, Tensor], batch: Batch, map_share: float, lids: float = 1.0,
-            steady: float = 30.0) -> Tensor:  # fmt: skip
-    """Position error in shares of the face size, gap error (the lids' times `lids`), distance of the two views' points
-    (times `steady`), confidence, and (early) where the maps look."""
-    positions, logits, maps = output
-    is_face = batch.is_face
-    faces = is_face.sum().clamp(min=1)
-    span = batch.points.amax(1) - batch.points.amin(1)
-    size = torch.sqrt(span.prod(-1)).clamp(min=0.05)[:, None]
-    difference = (positions - batch.points) / size[..., None]
-    distance = torch.sqrt((difference**2).sum(-1) + 1e-8)
-    softened = torch.sqrt(distance**2 + 0.004**2)
-    total = (softened * batch.weight).sum() / faces / positions.shape[1] * 20
+class Loss(nn.Module):
+    """What a landmark network is to make small, for the settings of a model."""
 
-    gaps, of_lids = (GAPS, LIDS) if positions.shape[1] == data.POINTS else (GAPS30, LIDS30)
-    upper, lower = torch.from_numpy(gaps).to(positions.device).T
-    gap = difference[:, upper] - difference[:, lower]
-    gap_weight = torch.minimum(batch.weight[:, upper], batch.weight[:, lower])
-    gap_weight = gap_weight * torch.tensor([lids] * of_lids + [1.0] * (len(gaps) - of_lids), device=positions.device)
-    total = total + (torch.sqrt((gap**2).sum(-1) + 1e-6) * gap_weight).sum() / faces / len(gaps) * 5
+    def __init__(self, config: LandmarkConfig) -> None:
+        super().__init__()
+        self.steady = config.steady
+        gaps, of_lids = (GAPS, LIDS) if config.points == data.POINTS else (GAPS30, LIDS30)
+        self.register_buffer("upper", torch.from_numpy(gaps[:, 0].copy()))
+        self.register_buffer("lower", torch.from_numpy(gaps[:, 1].copy()))
+        self.register_buffer("gap_weight", torch.tensor([config.lids] * of_lids + [1.0] * (len(gaps) - of_lids)))
 
-    # Two views of a picture must have their points in the same places: that is what holds them still.
-    places = positions * batch.boxes[:, None, 2:] + batch.boxes[:, None, :2]
-    apart = torch.sqrt(((places[0::2] - places[1::2]) ** 2).sum(-1) + 1e-6)
-    total = total + (apart * is_face[0::2, None]).sum() / faces / positions.shape[1] * steady
+    def forward(
+        self, output: tuple[Tensor, Tensor, Tensor], batch: Batch, map_share: Tensor | float | None = None
+    ) -> Tensor:
+        """Position error in shares of the face size, gap error, distance of the two views' points, confidence, and,
+        `map_share` times, how far the maps look from the points."""
+        positions, logits, maps = output
+        count = positions.shape[1]
+        is_face = batch.is_face
+        faces = is_face.sum().clamp(min=1)
+        span = batch.points.amax(1) - batch.points.amin(1)
+        size = torch.sqrt(span[:, 0] * span[:, 1]).clamp(min=0.05)[:, None]
+        difference = (positions - batch.points) / size[..., None]
+        distance = torch.sqrt((difference**2).sum(-1) + 1e-8)
+        softened = torch.sqrt(distance**2 + 0.004**2)
+        total = (softened * batch.weight).sum() / faces / count * 20
 
-    if map_share > 0:
-        cells = math.isqrt(maps.shape[-1])
-        axis = (torch.arange(cells, device=positions.device) + 0.5) / cells
-        near = torch.exp(-(((batch.points[..., None] - axis) * cells) ** 2) / (2 * 0.8**2))  # [b, K, 2, cells]
-        target = (near[:, :, 1, :, None] * near[:, :, 0, None, :]).flatten(2)
-        inside = target.sum(-1)
-        target = target / inside.clamp(min=1e-6)[..., None]
-        cross_entropy = -(target * torch.log_softmax(maps, -1)).sum(-1)
-        total = total + map_share * (cross_entropy * batch.weight * (inside > 0.5)).sum() / faces / maps.shape[1]
+        gap = difference.index_select(1, self.upper) - difference.index_select(1, self.lower)
+        sure = torch.minimum(batch.weight.index_select(1, self.upper), batch.weight.index_select(1, self.lower))
+        error = torch.sqrt((gap**2).sum(-1) + 1e-6)
+        total = total + (error * sure * self.gap_weight).sum() / faces / len(self.upper) * 5
 
-    # A point deserves confidence when it is within some percent of the face's size.
-    right = ((0.14 - distance.detach()) / 0.08).clamp(0, 1) * is_face[:, None]
-    return total + 0.5 * functional.binary_cross_entropy_with_logits(logits, right)
+        # Two views of a picture must have their points in the same places: that is what holds them still.
+        places = positions * batch.boxes[:, None, 2:] + batch.boxes[:, None, :2]
+        apart = torch.sqrt(((places[0::2] - places[1::2]) ** 2).sum(-1) + 1e-6)
+        total = total + (apart * is_face[0::2, None]).sum() / faces / count * self.steady
+
+        if map_share is not None:
+            cells = math.isqrt(maps.shape[-1])
+            axis = (torch.arange(cells, device=positions.device) + 0.5) / cells
+            near = torch.exp(-(((batch.points[..., None] - axis) * cells) ** 2) / (2 * 0.8**2))  # [b, K, 2, cells]
+            target = (near[:, :, 1, :, None] * near[:, :, 0, None, :]).flatten(2)
+            inside = target.sum(-1)
+            target = target / inside.clamp(min=1e-6)[..., None]
+            cross_entropy = -(target * torch.log_softmax(maps, -1)).sum(-1)
+            total = total + map_share * (cross_entropy * batch.weight * (inside > 0.5)).sum() / faces / count
+
+        # A point deserves confidence when it is within some percent of the face's size.
+        right = ((0.14 - distance.detach()) / 0.08).clamp(0, 1) * is_face[:, None]
+        return total + 0.5 * functional.binary_cross_entropy_with_logits(logits, right)
 
 
 # --- loop -------------------------------------------------------------------------------------------------------
@@ -233,18 +272,31 @@ def known_weights(name: str) -> dict[str, Tensor]:
 
 
 class Trainee:
-    """A network in training: its weights, their average, its optimiser and its checkpoint."""
+    """A network in training: its weights, their average, its optimiser and its checkpoint.
 
-    def __init__(self, name: str, path: Path, device: str) -> None:
-        self.name, self.path, self.config = name, path, LANDMARK_MODELS[name]
+    On a GPU a step is recorded once and replayed: it is some hundred short kernels, and to start them one by one would
+    take longer than to run them. Each trainee has a stream of its own there, so that they run beside each other.
+    """
+
+    def __init__(self, name: str, device: str, teach_maps: bool) -> None:
+        self.name, self.path, self.config = name, checkpoint_path(name), LANDMARK_MODELS[name]
         self.network = LandmarkNetwork(self.config).to(device, memory_format=torch.channels_last)
         for module in self.network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = 0.02  # the default's few batches make noisy statistics
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=0.02, fused=True)
         self.average = copy.deepcopy(self.network)
-        self.running = torch.zeros((), device=device)  # there, as asking for it each step would make a GPU wait
-        self.step, self.seconds = 0, 0.0
+        self.loss = Loss(self.config).to(device)
+        on_gpu = device == "cuda"
+        rate = torch.zeros((), device=device)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), rate, weight_decay=0.02, fused=True,
+                                           capturable=on_gpu)  # fmt: skip
+        # What changes from step to step lies on the device too: in a recorded step it could not change elsewhere.
+        self.map_share = torch.zeros((), device=device) if teach_maps else None
+        self.running = torch.zeros((), device=device)  # the loss; asking for it each step would make a GPU wait
+        self.stream = torch.cuda.Stream() if on_gpu else None
+        self.recorded: torch.cuda.CUDAGraph | None = None
+        self.unrecorded = self.step = 0
+        self.seconds = 0.0
 
     def adopt(self, weights: dict[str, Tensor]) -> int:
         """Begins with other weights, as far as they fit; returns how many tensors did."""
@@ -260,20 +312,38 @@ class Trainee:
         self.optimizer.load_state_dict(stored["optimizer"])
         self.step, self.seconds = stored["step"], stored["seconds"]
 
-    def learn(self, images: Tensor, batch: Batch, rate: float, map_share: float, bfloat16: bool) -> None:
-        """One step on a batch, whose images are the networks' input [b, 3, R, R]."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
-            output = self.network(images)
-        loss = loss_of(output, batch, map_share, self.config.lids, self.config.steady)
-        self.optimizer.zero_grad()
+    def learn(self, batch: Batch, rate: float, map_share: float, bfloat16: bool) -> None:
+        """One step on a batch; on a GPU all batches must lie in the same memory."""
+        with torch.cuda.stream(self.stream):  # does nothing without one
+            for group in self.optimizer.param_groups:
+                group["lr"].fill_(rate)
+            if self.map_share is not None:
+                self.map_share.fill_(map_share)
+            if self.recorded:
+                self.recorded.replay()
+            elif self.stream and self.unrecorded >= RECORD_AFTER:
+                self.optimizer.zero_grad()
+                self.recorded = torch.cuda.CUDAGraph()
+                # The thread that fetches batches goes on allocating meanwhile.
+                with torch.cuda.graph(self.recorded, stream=self.stream, capture_error_mode="thread_local"):
+                    self._learn(batch, bfloat16)
+                self.recorded.replay()
+            else:
+                self.optimizer.zero_grad()
+                self._learn(batch, bfloat16)
+                self.unrecorded += 1
+            follow(self.average, self.network, self.step)
+        self.step += 1
+
+    def _learn(self, batch: Batch, bfloat16: bool) -> None:
+        device = batch.images.device.type
+        with torch.autocast(device, torch.bfloat16, enabled=bfloat16, cache_enabled=False):
+            output = self.network(to_input(batch.images))
+        loss = self.loss(output, batch, self.map_share)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimizer.step()
-        follow(self.average, self.network, self.step)
-        self.step += 1
-        self.running.lerp_(loss.detach(), max(0.01, 1 / self.step))
+        self.running.lerp_(loss.detach(), 0.02)
 
     def save(self) -> str:
         """Writes the checkpoint; a line about how it goes."""
@@ -292,7 +362,7 @@ def train(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     torch.backends.cudnn.benchmark = True  # the batches never change their size
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    trainees = [Trainee(name, checkpoint_path(name), device) for name in arguments.names]
+    trainees = [Trainee(name, device, teach_maps=not arguments.init) for name in arguments.names]
     config = trainees[0].config
     if len({(each.config.side, each.config.points) for each in trainees}) > 1:
         raise SystemExit("Models that are trained together must have one input side and one number of points.")
@@ -308,18 +378,26 @@ def train(arguments: argparse.Namespace) -> None:
     samples = Samples(config, arguments.batch, seed, arguments.synthetic)
     loader = iter(DataLoader(samples, batch_size=None, num_workers=arguments.workers, prefetch_factor=4,
                              pin_memory=device == "cuda"))  # fmt: skip
+    order = torch.from_numpy(mirror_order(config.points)).to(device)
+    batch = Batch(*(t.to(device) for t in next(loader)))
     total, saved, last = arguments.minutes * 60, spent, time.monotonic()
     bar = tqdm(total=round(total), initial=round(spent), unit="s", mininterval=10, desc=" ".join(arguments.names))
     while spent < total:
         # Cosine in time, not steps: what a processor shared with others will do in an hour isn't known before.
         warm = min(1.0, (trainees[0].step + 1) / 200)
         rate = arguments.rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * spent / total)))
-        # Where the maps look is taught at first only.
-        map_share = 0.0 if arguments.init else 0.1 * max(0.0, 1 - 2 * spent / total)
-        batch = Batch(*(t.to(device, non_blocking=True) for t in next(loader)))
-        images = to_input(batch.images)
-        for each in trainees:
-            each.learn(images, batch, rate, map_share, arguments.bfloat16)
+        map_share = 0.1 * max(0.0, 1 - 2 * spent / total)  # where the maps look is taught at first only
+        made = Batch(*(t.to(device, non_blocking=True) for t in next(loader)))
+        # To make a sample takes as long as to learn it. So each is learnt twice, the second time mirrored.
+        for view in (made, made.mirrored(order)):
+            batch.copy_(view)
+            for each in trainees:
+                if each.stream:
+                    each.stream.wait_stream(torch.cuda.current_stream())
+                each.learn(batch, rate, map_share, arguments.bfloat16)
+            for each in trainees:
+                if each.stream:
+                    torch.cuda.current_stream().wait_stream(each.stream)
         now = time.monotonic()
         took = min(now - last, 2.0)  # a process that was stopped did not train
         bar.update(round(spent + took) - round(spent))

@@ -114,7 +114,7 @@ def test_a_few_steps_reduce_the_loss(made_crops, name):
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
     losses = []
     for _ in range(12):
-        loss = landmarks.loss_of(network(landmarks.to_input(batch.images)), batch, 0.1)
+        loss = landmarks.Loss(config)(network(landmarks.to_input(batch.images)), batch, 0.1)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -123,10 +123,11 @@ def test_a_few_steps_reduce_the_loss(made_crops, name):
 
 
 def test_non_faces_teach_confidence_only(made_crops):
-    network = LandmarkNetwork(LANDMARK_MODELS["T"])
+    config = LANDMARK_MODELS["T"]
+    network = LandmarkNetwork(config)
     shapes = (4, 30, 2), (4, 30), (4, 4)
     empty = landmarks.Batch(torch.zeros(4, 56, 56, 3, dtype=torch.uint8), *(torch.zeros(shape) for shape in shapes))
-    landmarks.loss_of(network(landmarks.to_input(empty.images)), empty, 0.1).backward()
+    landmarks.Loss(config)(network(landmarks.to_input(empty.images)), empty, 0.1).backward()
     assert network.maps.weight.grad.abs().max() == 0
     assert network.confidence[0].weight.grad.abs().max() > 0
 
@@ -251,3 +252,21 @@ def test_packed_crops_come_back(made_crops, tmp_path, monkeypatch):
     assert np.array_equal(back.points, made_crops.points)
     assert back.backgrounds.shape == made_crops.backgrounds.shape
     assert packed.stat().st_size < (tmp_path / "crops.npy").stat().st_size / 2
+
+
+@pytest.mark.parametrize("name", ["3", "T"])
+def test_a_mirrored_batch_has_its_points_on_the_same_pixels(made_crops, name):
+    config = LANDMARK_MODELS[name]
+    batch = landmarks.Batch(*map(torch.from_numpy, next(iter(landmarks.Samples(config, 8, seed=1)))))
+    order = landmarks.mirror_order(config.points)
+    assert np.array_equal(order[order], np.arange(config.points))
+    twin = batch.mirrored(torch.from_numpy(order))
+    faces = batch.is_face.bool()
+    across, back = twin.points[faces], twin.mirrored(torch.from_numpy(order))
+    torch.testing.assert_close(across[:, order, 0], 1 - batch.points[faces][..., 0])
+    torch.testing.assert_close(across[:, order, 1], batch.points[faces][..., 1])
+    torch.testing.assert_close(back.points[faces], batch.points[faces])
+    torch.testing.assert_close(back.boxes, batch.boxes)
+    assert torch.equal(twin.images[:, :, 0], batch.images[:, :, -1])
+    places = twin.points * twin.boxes[:, None, 2:] + twin.boxes[:, None, :2]
+    torch.testing.assert_close(places[0::2][faces[0::2]], places[1::2][faces[0::2]], atol=1e-5, rtol=1e-5)
