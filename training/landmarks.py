@@ -1,8 +1,8 @@
 """Trains the landmark networks.
 
-    python -m training.landmarks V U --minutes 60          # from nothing, both on the same samples
-    python -m training.landmarks 3 --minutes 20 --init V   # from another model's weights, as far as they fit
-    python -m training.landmarks 3 --minutes 20 --init 3   # without a checkpoint: from the file in models/
+    python -m training.landmarks V U --minutes 60              # from nothing, both on the same samples
+    python -m training.landmarks 3 --minutes 20 --init V       # from another model's weights, as far as they fit
+    python -m training.landmarks 3 2 --minutes 20 --improve    # from their own checkpoints; without, from models/
 
 Checkpoints go to the cache folder every few minutes; the same command goes on where it stopped.
 """
@@ -310,6 +310,8 @@ class Trainee:
         self.network.load_state_dict(stored["network"])
         self.average.load_state_dict(stored["average"])
         self.optimizer.load_state_dict(stored["optimizer"])
+        for group in self.optimizer.param_groups:
+            group["capturable"] = self.stream is not None  # the checkpoint may be from a machine with a GPU
         self.step, self.seconds = stored["step"], stored["seconds"]
 
     def learn(self, batch: Batch, rate: float, map_share: float, bfloat16: bool) -> None:
@@ -362,7 +364,8 @@ def train(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(arguments.threads)
     torch.backends.cudnn.benchmark = True  # the batches never change their size
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    trainees = [Trainee(name, device, teach_maps=not arguments.init) for name in arguments.names]
+    knowing = bool(arguments.init or arguments.improve)
+    trainees = [Trainee(name, device, teach_maps=not knowing) for name in arguments.names]
     config = trainees[0].config
     if len({(each.config.side, each.config.points) for each in trainees}) > 1:
         raise SystemExit("Models that are trained together must have one input side and one number of points.")
@@ -370,8 +373,9 @@ def train(arguments: argparse.Namespace) -> None:
         if each.path.exists() and not arguments.restart:
             each.resume()
             print(f"{each.name}: going on at step {each.step}, after {each.seconds / 60:.0f} minutes")
-        elif arguments.init:
-            print(f"{each.name}: {each.adopt(known_weights(arguments.init))} tensors from {arguments.init}")
+        elif arguments.init or arguments.improve:
+            origin = arguments.init or each.name
+            print(f"{each.name}: {each.adopt(known_weights(origin))} tensors from {origin}")
 
     spent = min(each.seconds for each in trainees)
     seed = arguments.seed + sum(each.step for each in trainees)
@@ -421,6 +425,7 @@ def main() -> None:
     parser.add_argument("--synthetic", type=float, default=0.2, help="share of synthetic heads (default 0.2)")
     parser.add_argument("--init", help="start from the weights of this model's checkpoint, or without one of its file, "
                         "as far as they fit")  # fmt: skip
+    parser.add_argument("--improve", action="store_true", help="start from each model's own checkpoint or file")
     parser.add_argument("--restart", action="store_true", help="do not go on from the checkpoint of the same name")
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch (default 1)")
     parser.add_argument("--workers", type=int, default=1, help="processes making samples (default 1)")

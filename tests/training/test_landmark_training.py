@@ -219,7 +219,7 @@ def test_without_a_checkpoint_training_begins_with_the_file_in_models(made_crops
 
 def options(*names: str, **others) -> argparse.Namespace:
     """The options of training.landmarks."""
-    known = {"minutes": 0.02, "batch": 4, "rate": 1e-3, "synthetic": 0.2, "init": None, "restart": False, "threads": 1,
+    known = {"minutes": 0.02, "batch": 4, "rate": 1e-3, "synthetic": 0.2, "init": None, "improve": False, "restart": False, "threads": 1,
              "workers": 1, "seed": 0, "bfloat16": False}  # fmt: skip
     return argparse.Namespace(names=names, **known | others)
 
