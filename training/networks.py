@@ -36,10 +36,8 @@ class LandmarkConfig:
     steady: float = 80.0  # how much the distance between the points of two views of one picture does
 
 
-# The file is models/lm_model<name>_opt.onnx. "start" is not shipped: the others begin with its weights, as training at
-# side 112 is the fastest. Widths are multiples of 16, in which onnxruntime computes.
+# The file is models/lm_model<name>_opt.onnx. Widths are multiples of 16, in which onnxruntime computes.
 LANDMARK_MODELS = {
-    "start": LandmarkConfig(112, 14, 16.0),
     "4": LandmarkConfig(224, 28, 16.0, stem=32, fine=True, widths=(48, 80, 112), depths=(2, 3, 2), lids=6.0),
     "3": LandmarkConfig(224, 28, 16.0),
     "2": LandmarkConfig(224, 28, 16.0, steady=140.0),  # as 3, but trained to hold still

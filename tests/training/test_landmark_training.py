@@ -186,7 +186,7 @@ def test_maps_decode_to_any_position(name):
 
 
 def test_stems_for_other_sides_start_as_the_same():
-    small, large, again = (LandmarkNetwork(LANDMARK_MODELS[name]).eval() for name in ("start", "3", "start"))
+    small, large, again = (LandmarkNetwork(LANDMARK_MODELS[name]).eval() for name in ("V", "3", "V"))
     adopt(large, small.state_dict())
     adopt(again, large.state_dict())
     image = torch.randn(1, 3, 112, 112)
@@ -219,8 +219,8 @@ def test_without_a_checkpoint_training_begins_with_the_file_in_models(made_crops
 
 def options(*names: str, **others) -> argparse.Namespace:
     """The options of training.landmarks."""
-    known = {"minutes": 0.02, "batch": 4, "rate": 1e-3, "synthetic": 0.2, "init": None, "improve": False, "restart": False, "threads": 1,
-             "workers": 1, "seed": 0, "bfloat16": False}  # fmt: skip
+    known = {"minutes": 0.02, "batch": 4, "rate": 1e-3, "synthetic": 0.2, "init": None, "improve": False,
+             "restart": False, "threads": 1, "workers": 1, "seed": 0, "bfloat16": False}  # fmt: skip
     return argparse.Namespace(names=names, **known | others)
 
 
