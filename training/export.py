@@ -1,6 +1,7 @@
 """Writes trained landmark models as ONNX files.
 
     python -m training.export 3 V
+    python -m training.export 1 --average _steady    # the mean of two trainings, which --suffix told apart
 
 The confidences are calibrated on held-out faces: their level is part of the models' contract.
 """
@@ -9,16 +10,19 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from torch import nn
+from torch.optim.swa_utils import update_bn
 
 from training import augment, crops
 from training.labels import grown_box
-from training.landmarks import checkpoint_path, to_input
+from training.landmarks import Samples, checkpoint_path, to_input
 from training.networks import LANDMARK_MODELS, Exported, LandmarkNetwork, model_path, toward_mean
 
 OPSET = 17  # the newest that onnxruntime 1.17 reads without doubt
@@ -31,10 +35,23 @@ NO_FACE = 0.30
 OWN_SHARE = {224: 1.0, 112: 1.0, 56: 0.25}
 
 
-def load_network(name: str, checkpoint: str) -> LandmarkNetwork:
-    """The averaged weights of model `name` in a checkpoint, ready to use."""
+def load_network(name: str, suffixes: Sequence[str] = ("",)) -> LandmarkNetwork:
+    """Model `name` with the averaged weights of its checkpoint, ready to use.
+
+    With several suffixes of checkpoints, of trainings that went on from one another, it has the mean of their weights,
+    which is better than they are on average (model soups: Wortsman et al. 2022). What its normalisations see is then
+    measured again.
+    """
     network = LandmarkNetwork(LANDMARK_MODELS[name])
-    network.load_state_dict(torch.load(checkpoint_path(checkpoint), map_location="cpu")["average"])
+    found = [torch.load(checkpoint_path(name + suffix), map_location="cpu")["average"] for suffix in suffixes]
+    mean = {
+        key: torch.stack([weights[key] for weights in found]).mean(0) if value.is_floating_point() else value
+        for key, value in found[0].items()
+    }
+    network.load_state_dict(mean)
+    if len(found) > 1:
+        samples = islice(Samples(LANDMARK_MODELS[name], 64, seed=5, synthetic=0.25), 24)
+        update_bn((to_input(torch.from_numpy(images)) for images, *_ in samples), network)
     return network.eval()
 
 
@@ -94,13 +111,14 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="Write trained landmark models as ONNX files.")
     parser.add_argument("names", nargs="+", choices=sorted(LANDMARK_MODELS))
-    parser.add_argument("--checkpoint", help="name of the checkpoint (default: each model's own)")
+    parser.add_argument("--average", metavar="SUFFIX", help="with the mean of each model's checkpoint and the one "
+                        "whose name ends so, see training.landmarks --suffix")  # fmt: skip
     parser.add_argument("--folder", type=Path, help="where to (default: models/)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     for name in arguments.names:
         config = LANDMARK_MODELS[name]
-        network = load_network(name, arguments.checkpoint or name)
+        network = load_network(name, ("", arguments.average) if arguments.average else ("",))
         share = OWN_SHARE[config.side]
         logits = confidence_logits(network, config.side)
         faces, others = (toward_mean(torch.from_numpy(x), share).numpy() for x in logits)

@@ -15,7 +15,7 @@ import functools
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -278,8 +278,8 @@ class Trainee:
     take longer than to run them. Each trainee has a stream of its own there, so that they run beside each other.
     """
 
-    def __init__(self, name: str, device: str, teach_maps: bool) -> None:
-        self.name, self.path, self.config = name, checkpoint_path(name), LANDMARK_MODELS[name]
+    def __init__(self, name: str, path: Path, config: LandmarkConfig, device: str, teach_maps: bool) -> None:
+        self.name, self.path, self.config = name, path, config
         self.network = LandmarkNetwork(self.config).to(device, memory_format=torch.channels_last)
         for module in self.network.modules():
             if isinstance(module, nn.BatchNorm2d):
@@ -365,7 +365,12 @@ def train(arguments: argparse.Namespace) -> None:
     torch.backends.cudnn.benchmark = True  # the batches never change their size
     device = "cuda" if torch.cuda.is_available() else "cpu"
     knowing = bool(arguments.init or arguments.improve)
-    trainees = [Trainee(name, device, teach_maps=not knowing) for name in arguments.names]
+    trainees = []
+    for name in arguments.names:
+        config = LANDMARK_MODELS[name]
+        if arguments.steady is not None:
+            config = replace(config, steady=arguments.steady)
+        trainees.append(Trainee(name, checkpoint_path(name + arguments.suffix), config, device, not knowing))
     config = trainees[0].config
     if len({(each.config.side, each.config.points) for each in trainees}) > 1:
         raise SystemExit("Models that are trained together must have one input side and one number of points.")
@@ -423,9 +428,11 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64, help="faces in a batch (default 64)")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate (default 2e-3)")
     parser.add_argument("--synthetic", type=float, default=0.2, help="share of synthetic heads (default 0.2)")
+    parser.add_argument("--steady", type=float, help="weight of the two views' distance (default: each model's own)")
     parser.add_argument("--init", help="start from the weights of this model's checkpoint, or without one of its file, "
                         "as far as they fit")  # fmt: skip
     parser.add_argument("--improve", action="store_true", help="start from each model's own checkpoint or file")
+    parser.add_argument("--suffix", default="", help="what comes after a model's name in the name of its checkpoint")
     parser.add_argument("--restart", action="store_true", help="do not go on from the checkpoint of the same name")
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch (default 1)")
     parser.add_argument("--workers", type=int, default=1, help="processes making samples (default 1)")

@@ -41,9 +41,9 @@ LANDMARK_MODELS = {
     "4": LandmarkConfig(224, 28, 16.0, stem=32, fine=True, widths=(48, 80, 112), depths=(2, 3, 2), lids=6.0),
     "3": LandmarkConfig(224, 28, 16.0),
     "2": LandmarkConfig(224, 28, 16.0, steady=140.0),  # as 3, but trained to hold still
-    "1": LandmarkConfig(224, 28, 16.0, depths=(1, 2, 1), steady=140.0),
-    "0": LandmarkConfig(224, 28, 16.0, widths=(32, 48, 80), depths=(1, 1, 2), steady=150.0),
-    "V": LandmarkConfig(112, 14, 16.0, depths=(1, 1, 2), steady=140.0),
+    "1": LandmarkConfig(224, 28, 16.0, depths=(1, 2, 1)),
+    "0": LandmarkConfig(224, 28, 16.0, widths=(32, 48, 80), depths=(1, 1, 2)),
+    "V": LandmarkConfig(112, 14, 16.0, depths=(1, 1, 2)),
     "U": LandmarkConfig(112, 14, 16.0, widths=(32, 48, 64), depths=(1, 1, 1)),
     "T": LandmarkConfig(56, 7, 8.0, points=30, widths=(16, 32, 48), depths=(0, 1, 3), layers=1, cells=7),
 }

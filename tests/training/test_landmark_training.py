@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="training needs torch (training/requ
 pytest.importorskip("onnx", reason="exporting needs onnx (training/requirements.txt)")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from training import augment, crops, data, labels, landmarks, pack  # noqa: E402
+from training import augment, crops, data, export, labels, landmarks, pack  # noqa: E402
 from training.export import calibrate, write  # noqa: E402
 from training.networks import (  # noqa: E402
     LANDMARK_MODELS,
@@ -220,7 +220,8 @@ def test_without_a_checkpoint_training_begins_with_the_file_in_models(made_crops
 def options(*names: str, **others) -> argparse.Namespace:
     """The options of training.landmarks."""
     known = {"minutes": 0.02, "batch": 4, "rate": 1e-3, "synthetic": 0.2, "init": None, "improve": False,
-             "restart": False, "threads": 1, "workers": 1, "seed": 0, "bfloat16": False}  # fmt: skip
+             "restart": False, "threads": 1, "workers": 1, "seed": 0, "bfloat16": False, "steady": None,
+             "suffix": ""}  # fmt: skip
     return argparse.Namespace(names=names, **known | others)
 
 
@@ -270,3 +271,20 @@ def test_a_mirrored_batch_has_its_points_on_the_same_pixels(made_crops, name):
     assert torch.equal(twin.images[:, :, 0], batch.images[:, :, -1])
     places = twin.points * twin.boxes[:, None, 2:] + twin.boxes[:, None, :2]
     torch.testing.assert_close(places[0::2][faces[0::2]], places[1::2][faces[0::2]], atol=1e-5, rtol=1e-5)
+
+
+def test_the_mean_of_two_trainings(made_crops):
+    landmarks.train(options("T"))
+    landmarks.train(options("T", improve=True, suffix="_more", steady=120.0))
+    one, other = (export.load_network("T", (suffix,)).state_dict() for suffix in ("", "_more"))
+    mean = export.load_network("T", ("", "_more"))
+    assert not mean.training
+    key = "high.0.body.0.0.weight"
+    assert not torch.equal(one[key], other[key])
+    torch.testing.assert_close(mean.state_dict()[key], (one[key] + other[key]) / 2)
+    # Its normalisations have seen samples: what goes into the first is as large as it expects.
+    made, *_ = next(iter(landmarks.Samples(LANDMARK_MODELS["T"], 64, seed=5)))
+    images = landmarks.to_input(torch.from_numpy(made))
+    with torch.no_grad():
+        seen = mean.stem[0](images).var((0, 2, 3))
+    torch.testing.assert_close(mean.stem[1].running_var, seen, rtol=0.3, atol=0.05)
