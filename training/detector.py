@@ -225,7 +225,7 @@ def highest_scores(session, composer: scenes.Composer, count: int = 500) -> np.n
     return scores
 
 
-def calibrate(network: nn.Module, composer: scenes.Composer, false_share: float = 0.10) -> Exported:
+def calibrate(network: nn.Module, composer: scenes.Composer, false_share: float = 0.06) -> Exported:
     """Scale and move the score so that this share of faceless scenes reach 0.6, and clear faces 0.9.
 
     The share is large because those scenes are full of things made to be mistaken, spoilt faces above all.

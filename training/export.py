@@ -1,7 +1,7 @@
 """Writes trained landmark models as ONNX files.
 
     python -m training.export 3 V
-    python -m training.export 1 --average _steady    # the mean of two trainings, which --suffix told apart
+    python -m training.export 1 --between _steady    # between two trainings, which --suffix told apart
 
 The confidences are calibrated on held-out faces: their level is part of the models' contract.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -35,23 +34,23 @@ NO_FACE = 0.30
 OWN_SHARE = {224: 1.0, 112: 1.0, 56: 0.25}
 
 
-def load_network(name: str, suffixes: Sequence[str] = ("",)) -> LandmarkNetwork:
+def load_network(name: str, suffix: str | None = None, share: float = 0.5) -> LandmarkNetwork:
     """Model `name` with the averaged weights of its checkpoint, ready to use.
 
-    With several suffixes of checkpoints, of trainings that went on from one another, it has the mean of their weights,
-    which is better than they are on average (model soups: Wortsman et al. 2022). What its normalisations see is then
-    measured again.
+    With the suffix of another checkpoint, of a training that went on from this one, its weights lie between the two, at
+    `share` of the way: better than both are in between (model soups: Wortsman et al. 2022). What its normalisations see
+    is then measured again.
     """
     network = LandmarkNetwork(LANDMARK_MODELS[name])
-    found = [torch.load(checkpoint_path(name + suffix), map_location="cpu")["average"] for suffix in suffixes]
-    mean = {
-        key: torch.stack([weights[key] for weights in found]).mean(0) if value.is_floating_point() else value
-        for key, value in found[0].items()
-    }
-    network.load_state_dict(mean)
-    if len(found) > 1:
-        samples = islice(Samples(LANDMARK_MODELS[name], 64, seed=5, synthetic=0.25), 24)
-        update_bn((to_input(torch.from_numpy(images)) for images, *_ in samples), network)
+    weights = torch.load(checkpoint_path(name), map_location="cpu")["average"]
+    if suffix is None:
+        network.load_state_dict(weights)
+        return network.eval()
+    other = torch.load(checkpoint_path(name + suffix), map_location="cpu")["average"]
+    between = {k: torch.lerp(v, other[k], share) if v.is_floating_point() else v for k, v in weights.items()}
+    network.load_state_dict(between)
+    samples = islice(Samples(LANDMARK_MODELS[name], 64, seed=5, synthetic=0.25), 24)
+    update_bn((to_input(torch.from_numpy(images)) for images, *_ in samples), network)
     return network.eval()
 
 
@@ -111,14 +110,15 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="Write trained landmark models as ONNX files.")
     parser.add_argument("names", nargs="+", choices=sorted(LANDMARK_MODELS))
-    parser.add_argument("--average", metavar="SUFFIX", help="with the mean of each model's checkpoint and the one "
+    parser.add_argument("--between", metavar="SUFFIX", help="take weights between each model's checkpoint and the one "
                         "whose name ends so, see training.landmarks --suffix")  # fmt: skip
+    parser.add_argument("--share", type=float, default=0.5, help="... at this share of the way (default 0.5)")
     parser.add_argument("--folder", type=Path, help="where to (default: models/)")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     for name in arguments.names:
         config = LANDMARK_MODELS[name]
-        network = load_network(name, ("", arguments.average) if arguments.average else ("",))
+        network = load_network(name, arguments.between, arguments.share)
         share = OWN_SHARE[config.side]
         logits = confidence_logits(network, config.side)
         faces, others = (toward_mean(torch.from_numpy(x), share).numpy() for x in logits)

@@ -273,15 +273,15 @@ def test_a_mirrored_batch_has_its_points_on_the_same_pixels(made_crops, name):
     torch.testing.assert_close(places[0::2][faces[0::2]], places[1::2][faces[0::2]], atol=1e-5, rtol=1e-5)
 
 
-def test_the_mean_of_two_trainings(made_crops):
+def test_between_two_trainings(made_crops):
     landmarks.train(options("T"))
     landmarks.train(options("T", improve=True, suffix="_more", steady=120.0))
-    one, other = (export.load_network("T", (suffix,)).state_dict() for suffix in ("", "_more"))
-    mean = export.load_network("T", ("", "_more"))
+    one, other = (torch.load(landmarks.checkpoint_path(name))["average"] for name in ("T", "T_more"))
+    mean = export.load_network("T", "_more", 0.25)
     assert not mean.training
     key = "high.0.body.0.0.weight"
     assert not torch.equal(one[key], other[key])
-    torch.testing.assert_close(mean.state_dict()[key], (one[key] + other[key]) / 2)
+    torch.testing.assert_close(mean.state_dict()[key], 0.75 * one[key] + 0.25 * other[key])
     # Its normalisations have seen samples: what goes into the first is as large as it expects.
     made, *_ = next(iter(landmarks.Samples(LANDMARK_MODELS["T"], 64, seed=5)))
     images = landmarks.to_input(torch.from_numpy(made))
