@@ -27,7 +27,7 @@ from training.networks import LANDMARK_MODELS, Exported, LandmarkNetwork, model_
 OPSET = 17  # the newest that onnxruntime 1.17 reads without doubt
 # Mean confidence that nine in ten good faces pass, and that 99 in 100 non-faces stay under. Models for small inputs
 # are used with a higher threshold, and of lm_modelT the three lowest count.
-GOOD_FACE = {224: 0.90, 112: 0.945, 56: 0.998}
+GOOD_FACE = {224: 0.90, 112: 0.975, 56: 0.998}
 NO_FACE = 0.30
 # How far a point's confidence may leave the face's. Of lm_modelT the three lowest replace the mean when they are low,
 # and its jaw is always less sure than the rest.
