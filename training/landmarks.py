@@ -314,8 +314,10 @@ class Trainee:
             group["capturable"] = self.stream is not None  # the checkpoint may be from a machine with a GPU
         self.step, self.seconds = stored["step"], stored["seconds"]
 
-    def learn(self, batch: Batch, rate: float, map_share: float, bfloat16: bool) -> None:
-        """One step on a batch; on a GPU all batches must lie in the same memory."""
+    def learn(self, images: Tensor, batch: Batch, rate: float, map_share: float, bfloat16: bool) -> None:
+        """One step on a batch; images: its own as network input. On a GPU both must always lie in the same memory."""
+        if self.stream:
+            self.stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self.stream):  # does nothing without one
             for group in self.optimizer.param_groups:
                 group["lr"].fill_(rate)
@@ -328,19 +330,18 @@ class Trainee:
                 self.recorded = torch.cuda.CUDAGraph()
                 # The thread that fetches batches goes on allocating meanwhile.
                 with torch.cuda.graph(self.recorded, stream=self.stream, capture_error_mode="thread_local"):
-                    self._learn(batch, bfloat16)
+                    self._learn(images, batch, bfloat16)
                 self.recorded.replay()
             else:
                 self.optimizer.zero_grad()
-                self._learn(batch, bfloat16)
+                self._learn(images, batch, bfloat16)
                 self.unrecorded += 1
             follow(self.average, self.network, self.step)
         self.step += 1
 
-    def _learn(self, batch: Batch, bfloat16: bool) -> None:
-        device = batch.images.device.type
-        with torch.autocast(device, torch.bfloat16, enabled=bfloat16, cache_enabled=False):
-            output = self.network(to_input(batch.images))
+    def _learn(self, images: Tensor, batch: Batch, bfloat16: bool) -> None:
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16, cache_enabled=False):
+            output = self.network(images)
         loss = self.loss(output, batch, self.map_share)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -389,6 +390,7 @@ def train(arguments: argparse.Namespace) -> None:
                              pin_memory=device == "cuda"))  # fmt: skip
     order = torch.from_numpy(mirror_order(config.points)).to(device)
     batch = Batch(*(t.to(device) for t in next(loader)))
+    images = to_input(batch.images)
     total, saved, last = arguments.minutes * 60, spent, time.monotonic()
     bar = tqdm(total=round(total), initial=round(spent), unit="s", mininterval=10, desc=" ".join(arguments.names))
     while spent < total:
@@ -400,10 +402,9 @@ def train(arguments: argparse.Namespace) -> None:
         # To make a sample takes as long as to learn it. So each is learnt twice, the second time mirrored.
         for view in (made, made.mirrored(order)):
             batch.copy_(view)
+            images.copy_(to_input(batch.images))
             for each in trainees:
-                if each.stream:
-                    each.stream.wait_stream(torch.cuda.current_stream())
-                each.learn(batch, rate, map_share, arguments.bfloat16)
+                each.learn(images, batch, rate, map_share, arguments.bfloat16)
             for each in trainees:
                 if each.stream:
                     torch.cuda.current_stream().wait_stream(each.stream)

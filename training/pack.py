@@ -9,22 +9,32 @@ The memory maps of 7 GB become less than 200 MB of WebP. The landmark models' tr
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
-from training import data
+from training import crops, data
 
-NAMES = ("crops", "synthetic", "backgrounds")  # <name>.npy each; with different sizes, a <name>.npz tells them
+NAMES = ("crops", "synthetic", "backgrounds")  # <name>.npy each; the first two have a <name>.npz besides
 
 
-def picture_sizes(name: str, images: np.ndarray) -> np.ndarray:
-    """Height and width [n, 2] of each picture in its square of a memory map [n, side, side, 3]."""
-    table = data.cache_folder() / f"{name}.npz"
-    return np.load(table)["sizes"] if table.exists() else np.tile(images.shape[1:3], (len(images), 1))
+def pictures(name: str) -> Sequence[np.ndarray]:
+    """The pictures of a memory map, BGR uint8 [h, w, 3], without the unused parts of their squares."""
+    if name == "backgrounds":
+        return np.load(data.cache_folder() / "backgrounds.npy", mmap_mode="r")
+    faces = crops.load(name)
+    return [faces.image(i) for i in range(len(faces.images))]
+
+
+def compressed(picture: np.ndarray, quality: int) -> np.ndarray:
+    """A picture as WebP bytes [n]."""
+    _, packed = cv2.imencode(".webp", np.ascontiguousarray(picture), [cv2.IMWRITE_WEBP_QUALITY, quality])
+    return packed.ravel()
 
 
 def pack(target: Path, quality: int) -> None:
@@ -34,16 +44,10 @@ def pack(target: Path, quality: int) -> None:
         if not (folder / f"{name}.npy").exists():
             print(f"without {name}: training.crops has not made them")
             continue
-        images = np.load(folder / f"{name}.npy", mmap_mode="r")
-        sizes = picture_sizes(name, images)
-
-        def compressed(i: int, images: np.ndarray = images, sizes: np.ndarray = sizes) -> np.ndarray:
-            height, width = sizes[i]
-            picture = np.ascontiguousarray(images[i, :height, :width])
-            return cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, quality])[1].ravel()
-
+        images = pictures(name)
         with ThreadPoolExecutor() as pool:
-            packed = list(tqdm(pool.map(compressed, range(len(images))), name, len(images), mininterval=5))
+            packing = pool.map(partial(compressed, quality=quality), images)
+            packed = list(tqdm(packing, name, len(images), mininterval=5))
         stored[name] = np.concatenate(packed)
         stored[f"{name}_ends"] = np.cumsum([len(one) for one in packed])
         if (folder / f"{name}.npz").exists():
@@ -66,11 +70,11 @@ def unpack(source: Path) -> None:
             stored[f"{name}_table"].tofile(folder / f"{name}.npz")
         packed = np.split(stored[name], stored[f"{name}_ends"][:-1])
         with ThreadPoolExecutor() as pool:
-            pictures = list(pool.map(lambda one: cv2.imdecode(one, cv2.IMREAD_COLOR), packed))
-        side = max(max(picture.shape[:2]) for picture in pictures)
-        shape = (len(pictures), side, side, 3)
+            decoded = list(pool.map(lambda one: cv2.imdecode(one, cv2.IMREAD_COLOR), packed))
+        side = max(max(picture.shape[:2]) for picture in decoded)
+        shape = (len(decoded), side, side, 3)
         images = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.uint8, shape)
-        for square, picture in zip(images, pictures, strict=True):
+        for square, picture in zip(images, decoded, strict=True):
             square[: picture.shape[0], : picture.shape[1]] = picture
         print(f"{name}: {len(images)} pictures")
 
