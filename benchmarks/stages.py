@@ -169,18 +169,18 @@ def sessions_alone(tracker: Tracker, frame: np.ndarray) -> Callable[[Callable[[]
     crop = tracker._single_landmarks.prepare(frame, (0.0, 0.0, float(width), float(height)))
     assert crop is not None
     # Sessions by themselves, with inputs of their own: also the stopwatches stay out of it.
-    networks = [(tracker._single_landmarks._session, crop.tensor.copy())]
-    if tracker._gaze is not None:
-        networks.append((tracker._gaze._session, np.zeros((2, 3, tracker._gaze.SIDE, tracker._gaze.SIDE), np.float32)))
+    landmarks, gaze = tracker._single_landmarks, tracker._gaze
+    networks = [(landmarks._session, {landmarks._input: crop.tensor.copy(), **landmarks._constants})]
+    if gaze is not None:
+        networks.append((gaze._session, {gaze._input: np.zeros((2, 3, gaze.SIDE, gaze.SIDE), np.float32)}))
 
     def run(clock: Callable[[], float], rounds: int = 20, warm_up: int = 3) -> list[float]:
         times = []
-        for session, tensor in networks:
-            name = session.get_inputs()[0].name
+        for session, inputs in networks:
             output = session.get_outputs()[0].name
             laps = [clock()]
             for _ in range(warm_up + rounds):
-                session.run([output], {name: tensor})
+                session.run([output], inputs)
                 laps.append(clock())
             times.append(1e3 * np.diff(laps)[warm_up:])
         return np.sum(times, axis=0).tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis.extra import numpy as arrays
 
 from tracking.crops import MapDecoder, logit, normalize_into
 from tracking.landmarks import SPREAD_30_POINTS, Crop, LandmarkModel
+from tracking.models import available_landmark_models, default_model_dir
 
 wild = st.one_of(
     st.sampled_from([0.0, 1.0, float("nan"), float("inf"), -float("inf"), 3e38, -3e38, 0.5, 1e-9]),
@@ -219,7 +221,7 @@ def test_logit_is_the_inverse_of_the_logistic_function():
 
 def test_the_first_of_equal_maxima_counts():
     maps = np.full((3, 4, 4), 0.5, np.float32)
-    assert MapDecoder(1, 1, 4, 10.0, 1.0).decode(maps).tolist() == [[0], [0], [0.5]]
+    assert MapDecoder(1, 1, [0, 10, 20, 30], 1.0).decode(maps).tolist() == [[0], [0], [0.5]]
 
 
 def test_several_pictures_of_several_points_each():
@@ -229,7 +231,7 @@ def test_several_pictures_of_several_points_each():
     for number, cell in enumerate(cells):
         maps[number // 2, number % 2][cell] = 0.6 + number / 10
         maps[number // 2, 2 + number % 2][cell] = 1 / (1 + np.exp(-number))  # an offset along the first axis alone
-    rows, columns, confidences = MapDecoder(2, 2, 3, 10.0, 0.1).decode(maps)
+    rows, columns, confidences = MapDecoder(2, 2, [0, 10, 20], 0.1).decode(maps)
     np.testing.assert_allclose(rows, [10 * row + 0.1 * number for number, (row, _) in enumerate(cells)], atol=1e-6)
     np.testing.assert_allclose(columns, [10 * column for _, column in cells], atol=1e-6)
     np.testing.assert_allclose(confidences, [0.6, 0.7, 0.8, 0.9], atol=1e-6)
@@ -307,3 +309,33 @@ def test_session_and_decoding_together(tmp_path):
     assert confidence == pytest.approx(0.95)
     np.testing.assert_allclose(found[:, 0], 71 + points[:, 0] * 100 / 112, atol=1e-3)
     np.testing.assert_allclose(found[:, 1], 90 + points[:, 1] * 120 / 112, atol=1e-3)
+
+
+# Models that draw what they are asked for
+
+
+@pytest.mark.parametrize("number", available_landmark_models(default_model_dir()))
+def test_our_own_models_draw_one_cell_for_us_and_all_for_others(number):
+    """And the points are the same."""
+    model = LandmarkModel(number, default_model_dir())
+    crop = model.prepare(picture(), (100.0, 80.0, 100.0, 80.0))
+    maps = model.infer(crop)
+    assert maps.shape == (3 * model.spec.points, 1, 1)
+    confidence, points = model.decode(maps, crop)
+
+    class OnAGraphicsCard:
+        """As for another provider than the CPU."""
+
+        def __init__(self, *_):
+            self.get_inputs, self.get_outputs, self.run = (
+                getattr(model._session, name) for name in ("get_inputs", "get_outputs", "run")
+            )
+
+    with patch("tracking.models.cpu_session", OnAGraphicsCard):
+        other = LandmarkModel(number, default_model_dir())
+    maps = other.infer(crop)
+    assert maps.shape == (3 * model.spec.points, model.spec.map_side, model.spec.map_side)
+    expected, all_points = other.decode(maps, crop)
+    assert confidence == pytest.approx(expected, abs=1e-6)
+    np.testing.assert_allclose(points[:, :2], all_points[:, :2], atol=0.005)
+    np.testing.assert_allclose(points[:, 2], all_points[:, 2], atol=1e-6)

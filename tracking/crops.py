@@ -72,17 +72,17 @@ class MapDecoder:
     Args:
         pictures: how many pictures the network takes at a time (n).
         points: how many points it gives for each (k).
-        side: width and height of a map, cells (g).
-        cell: distance between cells, pixels of the network's input.
+        cells: where the maps' cells lie along either axis (g), pixels of the network's input.
         offset_scale: pixels per unit of logit.
     """
 
-    def __init__(self, pictures: int, points: int, side: int, cell: float, offset_scale: float) -> None:
+    def __init__(self, pictures: int, points: int, cells: Sequence[float] | np.ndarray, offset_scale: float) -> None:
+        side = len(cells)
         self._shape = (pictures, 3, points, side * side)
         # Where each map begins, [kind, point]; where each cell lies, [axis, cell].
         planes = np.arange(pictures * 3 * points).reshape(pictures, 3, points).swapaxes(0, 1).reshape(3, -1)
         self._starts = planes * side * side
-        self._places = np.array(np.divmod(np.arange(side * side), side)) * cell
+        self._places = np.asarray(cells, np.float64)[np.array(np.divmod(np.arange(side * side), side))]
         self._offset_scale = offset_scale
 
     def decode(self, maps: np.ndarray) -> np.ndarray:
@@ -98,10 +98,13 @@ class MapDecoder:
         """
         # Right after a network, the processor's caches hold nothing of this program, and each function takes several
         # times as long as in a loop: few different ones are used here.
-        maps = maps.reshape(self._shape)
-        best = maps[:, 0].argmax(axis=2).reshape(-1)
-        values = maps.reshape(-1).take(self._starts + best)
+        flat = maps.reshape(-1)
+        if self._shape[-1] == 1:  # nothing to choose from
+            values, places = flat[self._starts], self._places
+        else:
+            best = maps.reshape(self._shape)[:, 0].argmax(axis=2).reshape(-1)
+            values, places = flat.take(self._starts + best), self._places.take(best, axis=1)
         points = np.empty(values.shape)
-        np.add(self._places.take(best, axis=1), self._offset_scale * logit(values[1:]), out=points[:2])
+        np.add(places, self._offset_scale * logit(values[1:]), out=points[:2])
         points[2] = values[0]
         return points

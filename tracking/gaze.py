@@ -52,7 +52,7 @@ class GazeModel:
         )
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
-        self._decoder = MapDecoder(2, 1, maps, side / maps, side / self.LOGIT_FACTOR)
+        self._decoder = MapDecoder(2, 1, np.arange(maps) * (side / maps), side / self.LOGIT_FACTOR)
         self._memory = CropMemory(side, 2)
         self._away = away or nullcontext()
 

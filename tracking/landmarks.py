@@ -12,7 +12,7 @@ import numpy as np
 from .crops import CropMemory, MapDecoder
 from .faces import Box
 from .models import LANDMARK_MODELS, load
-from .providers import ExecutionProvider
+from .providers import ExecutionProvider, Session
 
 #: How much a box grows before it is cropped: at both sides, as a share of its width; above and below, of its height.
 BOX_GROWTH = (0.1, 0.125)
@@ -24,6 +24,8 @@ SPREAD_30_POINTS = np.array(
     + [23, 23, 23, 13, 14, 14, 15, 16, 16, 17, 18, 18, 19, 20, 20, 24, 25, 25, 25, 26, 26, 27, 27, 27, 24, 24, 28, 28]
     + [28, 26, 29, 29, 29]
 )
+#: An input that a model may have beside the picture: which rows and columns of its maps it draws, from 0.
+CELLS = "cells"
 #: The smallest model's confidence is that of its worst points when they are worse than this.
 WEAK_POINTS_30 = 0.65
 
@@ -78,8 +80,14 @@ class LandmarkModel:
         )
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
-        cell = (spec.side - 1) / (spec.map_side - 1)
-        self._decoder = MapDecoder(1, spec.points, spec.map_side, cell, (spec.side - 1) / spec.logit_factor)
+        cells = np.arange(float(spec.map_side))
+        self._constants: dict[str, np.ndarray] = {}
+        if draws_any_cells(self._session):
+            # Of one cell, in the middle, each point is decoded as of all that nobody then has to draw, copy and search.
+            cells = np.array([(spec.map_side - 1) / 2])
+            self._constants = {CELLS: cells.astype(np.float32)}
+        places = cells * ((spec.side - 1) / (spec.map_side - 1))
+        self._decoder = MapDecoder(1, spec.points, places, (spec.side - 1) / spec.logit_factor)
         self._memory = CropMemory(spec.side)
         self._away = away or nullcontext()
 
@@ -99,9 +107,9 @@ class LandmarkModel:
         return Crop(self._memory.tensor, left, top, right - left, bottom - top, held)
 
     def infer(self, crop: Crop) -> np.ndarray:
-        """Return the maps (3 K, G, G) of a crop."""
+        """Return the maps of a crop: (3 K, G, G), or (3 K, 1, 1) of a model that draws any cells."""
         with self._away:
-            return self._session.run([self._output], {self._input: crop.tensor})[0][0]
+            return self._session.run([self._output], {self._input: crop.tensor, **self._constants})[0][0]
 
     def decode(self, maps: np.ndarray, crop: Crop) -> tuple[float, np.ndarray]:
         """Return the confidence of the face and its landmarks (66, 3): row, column in the frame, confidence.
@@ -124,3 +132,12 @@ class LandmarkModel:
         columns *= crop.width / spec.side
         columns += crop.x
         return confidence, found.T
+
+
+def draws_any_cells(session: Session) -> bool:
+    """Whether the model takes `CELLS`, and draws all when it gets none. Our own do.
+
+    A session for another provider than the CPU does not tell: not all of them can change the size of what they work on.
+    """
+    optional = getattr(session, "get_overridable_initializers", list)()
+    return any((tensor.name, tensor.type, tensor.shape) == (CELLS, "tensor(float)", [CELLS]) for tensor in optional)

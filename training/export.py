@@ -15,14 +15,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import torch
-from torch import nn
+from onnx import numpy_helper
 from torch.optim.swa_utils import update_bn
 
 from training import augment, crops
 from training.labels import grown_box
 from training.landmarks import Samples, checkpoint_path, to_input
-from training.networks import LANDMARK_MODELS, Exported, LandmarkNetwork, model_path, toward_mean
+from training.networks import LANDMARK_MODELS, Exported, LandmarkConfig, LandmarkNetwork, model_path, toward_mean
 
 OPSET = 17  # the newest that onnxruntime 1.17 reads without doubt
 # Mean confidence that nine in ten good faces pass, and that 99 in 100 non-faces stay under. Models for small inputs
@@ -95,15 +96,23 @@ def calibrate(faces: np.ndarray, others: np.ndarray, good: float) -> tuple[float
     return round(float(scale), 4), round(float(shift), 4)
 
 
-def write(network: nn.Module, side: int, path: Path) -> None:
-    """The ONNX file of an `Exported` network: `input` -> `output`, any batch size."""
+def write(network: Exported, config: LandmarkConfig, path: Path) -> None:
+    """The ONNX file: `input` -> `output`, any batch size.
+
+    It also takes `cells`, which nobody has to give: left out, all cells of the maps are drawn, as the contract says.
+    """
+    cells = torch.arange(config.grid, dtype=torch.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            network.eval(), torch.zeros(1, 3, side, side), str(path), dynamo=False, opset_version=OPSET,
-            input_names=["input"], output_names=["output"],
-            dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}},
+            network.eval(), (torch.zeros(1, 3, config.side, config.side), cells), str(path), dynamo=False,
+            opset_version=OPSET, input_names=["input", "cells"], output_names=["output"],
+            dynamic_axes={"input": {0: "batch"}, "cells": {0: "cells"}, "output": {0: "batch", 2: "cells", 3: "cells"}},
         )  # fmt: skip
+    model = onnx.load(path)
+    model.graph.initializer.append(numpy_helper.from_array(cells.numpy(), "cells"))  # an input's default
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
 
 
 def main() -> None:
@@ -124,7 +133,7 @@ def main() -> None:
         faces, others = (toward_mean(torch.from_numpy(x), share).numpy() for x in logits)
         calibration = calibrate(faces, others, GOOD_FACE[config.side])
         path = arguments.folder / model_path(name).name if arguments.folder else model_path(name)
-        write(Exported(network, config, calibration, share), config.side, path)
+        write(Exported(network, config, calibration, share), config, path)
         before = [(1 / (1 + np.exp(-x))).mean() for x in (faces, others)]
         print(f"{path}: confidence x * {calibration[0]} + {calibration[1]}; before it faces {before[0]:.3f}, "
               f"others {before[1]:.3f}")  # fmt: skip

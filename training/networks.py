@@ -152,47 +152,58 @@ class LandmarkNetwork(nn.Module):
         self.register_buffer("centres", centres.view(1, 2, 1, self.cells**2), persistent=False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        positions, confidence, attention = self.answer(images)
+        return positions.transpose(1, 2), confidence, attention
+
+    def answer(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same with positions [b, 2, K], in as few operations as can be: on a CPU each of them costs, however
+        little there is to do."""
         middle = self.middle(self.low(self.stem(images)))
         read = high = self.high(middle)
         if self.cells == 14:
             read = self.mix(torch.relu(middle + self.up(self.down(high))))
         with torch.autocast(images.device.type, enabled=False):  # bfloat16's steps would be seen in the positions
             maps = self.maps(read.float()).reshape(-1, 3, self.points, self.cells**2)
-        attention = torch.softmax(maps[:, 0], -1)
-        positions = (attention[:, None] * (maps[:, 1:] + self.centres)).sum(-1)
+        attention = torch.softmax(maps[:, :1], -1)
+        positions = (attention * (maps[:, 1:] + self.centres)).sum(-1)
         confidence = self.confidence(high.mean((2, 3))).float()
-        return positions.transpose(1, 2), confidence, maps[:, 0]
+        return positions, confidence, maps[:, 0]
 
 
 class ContractMaps(nn.Module):
-    """Draws the contract's output [b, 3K, G, G] from positions (shares of the side) and confidences [b, K].
+    """Draws the contract's output [b, 3K, G, G] from positions [b, 2, K] (x, y in shares of the side) and confidences
+    [b, K].
 
-    The heatmap is the confidence at the cell nearest the point and falls off around it; the offset maps hold in every
-    cell what decodes to the point: p = sigmoid(L * (position - cell * (R - 1) / (G - 1)) / (R - 1)), in pixels.
+    The heatmap is the confidence at the cell nearest the point, and 0 elsewhere; the offset maps hold in every cell
+    what decodes to the point: p = sigmoid(L * (position - cell * (R - 1) / (G - 1)) / (R - 1)), in pixels.
+
+    `cells` [g] says which rows and columns are drawn, 0 to G - 1 for all. Of any one cell alone every point can be
+    decoded, for then that is the nearest one: who knows this need not have the rest drawn.
     """
 
     def __init__(self, config: LandmarkConfig) -> None:
         super().__init__()
-        self.side, self.grid, self.factor = config.side, config.grid, config.factor
-        self.register_buffer("cells", torch.arange(config.grid, dtype=torch.float32), persistent=False)
+        self.points = config.points
+        last = config.grid - 1
+        self.from_share = config.side * last / (config.side - 1)  # of the crop's side, to cells
+        self.to_logit = config.factor / last
 
-    def forward(self, positions: Tensor, confidence: Tensor) -> Tensor:
-        scaled = positions * (self.side / (self.side - 1))  # shares of R - 1, the contract's unit
-        both = torch.cat((scaled[:, :, 1:], scaled[:, :, :1]), 1)  # [b, 2K, 1]: all rows, then all columns
-        nearest = torch.clamp(torch.round(both * (self.grid - 1)), 0, self.grid - 1)
-        falloff = torch.relu(1 - torch.abs(self.cells - nearest) / 2)  # [b, 2K, G]
-        offset = torch.sigmoid(self.factor * (both - self.cells / (self.grid - 1)))
-        down_falloff, across_falloff = falloff.chunk(2, 1)
-        down_offset, across_offset = offset.chunk(2, 1)
-        everywhere = torch.ones_like(down_offset)
+    def forward(self, positions: Tensor, confidence: Tensor, cells: Tensor) -> Tensor:
+        away = positions.reshape(-1, 2 * self.points, 1) * self.from_share - cells  # [b, 2K, g]: columns, then rows
+        distance = away.abs()
+        peak = (distance == distance.amin(-1, keepdim=True)).float()
+        offset = torch.sigmoid(away * self.to_logit)
+        across_peak, down_peak = peak.split(self.points, 1)
+        across_offset, down_offset = offset.split(self.points, 1)
+        everywhere = across_offset.clamp(min=1)  # ones: no share is larger
         # Every map is the product of a column and a row; as one matrix product they take the least time.
-        down = torch.cat((confidence[..., None] * down_falloff, down_offset, everywhere), 1)
-        across = torch.cat((across_falloff, everywhere, across_offset), 1)
+        down = torch.cat((confidence[..., None] * down_peak, down_offset, everywhere), 1)
+        across = torch.cat((across_peak, everywhere, across_offset), 1)
         return torch.matmul(down[..., None], across[:, :, None])
 
 
 class Exported(nn.Module):
-    """Network and contract in one: what the ONNX file holds.
+    """Network and contract in one: what the ONNX file holds. Images [b, 3, R, R] and `ContractMaps`' cells to maps.
 
     `calibration` (scale, shift) is put on the confidence logits, which sets the confidences' level without changing
     their order. `own_share` is how far a point's logit keeps its distance from the face's mean logit. Both are linear
@@ -214,9 +225,9 @@ class Exported(nn.Module):
             last.weight.copy_(scale * toward_mean(last.weight.T, own_share).T)
             last.bias.copy_(scale * toward_mean(last.bias, own_share) + shift)
 
-    def forward(self, images: Tensor) -> Tensor:
-        positions, logits, _ = self.network(images)
-        return self.draw(positions, torch.sigmoid(logits))
+    def forward(self, images: Tensor, cells: Tensor) -> Tensor:
+        positions, logits, _ = self.network.answer(images)
+        return self.draw(positions, torch.sigmoid(logits), cells)
 
 
 def toward_mean(logits: Tensor, own_share: float) -> Tensor:

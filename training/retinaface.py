@@ -2,6 +2,7 @@
 models/priorbox_640x640.json.
 
     python -m training.retinaface             train, export, evaluate; goes on from its checkpoint
+    python -m training.retinaface --improve   the same, from the file in models/ on
     python -m training.retinaface --evaluate  only the table
 
 Single-shot detection on a feature pyramid with the contract of RetinaFace (Deng et al. 2019): two square
@@ -21,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training import data, detector, runner, scenes
+from training import data, detector, restore, runner, scenes
 
 NAME, PRIORS = "retinaface_640x640_opt.onnx", "priorbox_640x640.json"
 SIZE = 640
@@ -186,13 +187,13 @@ def loss(network: nn.Module, images: Tensor, wanted: Tensor) -> dict[str, Tensor
 
 
 def batches(composer: scenes.Composer, parts: scenes.Composer, size: int):
-    """A function that makes a batch: three in four of `size` small pictures, else fewer large ones as
+    """A function that makes a batch: two in three of `size` small pictures, else fewer large ones as
     pixels allow."""
     prior = {c.size: priors(c.size) for c in (composer, parts)}
     whole, small = scenes.Replay(composer, keep=400), scenes.Replay(parts, keep=1600)
 
     def batch(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        source = small if rng.random() < 0.75 else whole
+        source = small if rng.random() < 2 / 3 else whole
         side = source.composer.size
         made = source(rng, max(1, size * parts.size**2 // side**2))
         return (
@@ -273,17 +274,23 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=12, help="pictures of half the size in a batch")
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--pictures", type=Path, help="folder of pictures without faces, for backgrounds")
+    parser.add_argument("--improve", action="store_true", help="start with the weights of the file that is there")
     arguments = runner.parse(parser)
     path = arguments.output / NAME
     if not arguments.evaluate:
         faces = detector.training_source()
-        network = RetinaNet()
-        encoder = data.cache_folder() / "detector.pt"
-        if encoder.exists():
-            network.start_from(torch.load(encoder, map_location="cpu")["average"])
         pictures = scenes.load_pictures(arguments.pictures)
         whole = scenes.Composer(faces, SIZE, pictures, smallest=0.025)
-        make = batches(whole, scenes.Composer(faces, SIZE // 2, pictures, smallest=0.05), arguments.batch)
+        parts = scenes.Composer(faces, SIZE // 2, pictures, smallest=0.05)
+        network = RetinaNet()
+        encoder = data.cache_folder() / "detector.pt"
+        if arguments.improve:
+            rng = np.random.default_rng(0)
+            images = np.stack([prepare(parts.compose(rng).image) for _ in range(64)])
+            restore.restore(network, path, torch.from_numpy(images))
+        elif encoder.exists():
+            network.start_from(torch.load(encoder, map_location="cpu")["average"])
+        make = batches(whole, parts, arguments.batch)
         checkpoint = data.cache_folder() / "retinaface.pt"
         network, _ = runner.train(
             network, make, loss, arguments.steps, arguments.rate, checkpoint, workers=arguments.workers

@@ -491,7 +491,7 @@ class Composer:
         aspect."""
         size = self.size
         aspect = aspect or ASPECTS[rng.choice(len(ASPECTS), p=ASPECT_SHARE)]
-        count = int(rng.choice(5, p=[0.16, 0.46, 0.2, 0.11, 0.07])) if faces is None else faces
+        count = int(rng.choice(5, p=[0.14, 0.36, 0.28, 0.14, 0.08])) if faces is None else faces
         canvas = self.background(rng)
         self._clutter(rng, canvas, aspect)
         in_a_row = count > 1 and rng.random() < 0.5
@@ -508,7 +508,7 @@ class Composer:
                 else:
                     h = np.exp(rng.uniform(np.log(self.smallest), np.log(min(LARGEST, 1.3 * aspect / count**0.5))))
                 turn = (
-                    np.radians(rng.uniform(-48, 48) if rng.random() < 0.6 else rng.normal(0, 8))
+                    np.radians(rng.uniform(-60, 60) if rng.random() < 0.65 else rng.normal(0, 8))
                     if roll is None
                     else np.radians(roll)
                 )

@@ -138,7 +138,7 @@ def test_exported_file_keeps_the_contract(tmp_path, name):
     plain = LandmarkNetwork(config).eval()
     network = Exported(plain, config, (1.5, 0.2), own_share=0.5).eval()
     path = tmp_path / "model.onnx"
-    write(network, config.side, path)
+    write(network, config, path)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     assert [i.name for i in session.get_inputs()] == ["input"]
     assert [o.name for o in session.get_outputs()] == ["output"]
@@ -147,7 +147,7 @@ def test_exported_file_keeps_the_contract(tmp_path, name):
     assert output.shape == (3, 3 * config.points, config.grid, config.grid)
     assert output.dtype == np.float32
     with torch.no_grad():
-        np.testing.assert_allclose(output, network(images).numpy(), atol=1e-4)
+        np.testing.assert_allclose(output, network(images, torch.arange(config.grid)).numpy(), atol=1e-4)
         positions, logits, _ = plain(images)
     logits = (logits + logits.mean(1, keepdim=True)) / 2
     points, confidence = labels.decode(output, config.side, config.factor)
@@ -159,7 +159,7 @@ def test_onnx_is_readable_by_older_runtimes(tmp_path):
     import onnx
 
     config = LANDMARK_MODELS["T"]
-    write(Exported(LandmarkNetwork(config), config), config.side, tmp_path / "model.onnx")
+    write(Exported(LandmarkNetwork(config), config), config, tmp_path / "model.onnx")
     model = onnx.load(str(tmp_path / "model.onnx"))
     assert model.ir_version <= 9
     assert max(opset.version for opset in model.opset_import) <= 17
@@ -171,7 +171,7 @@ def test_maps_decode_to_any_position(name):
     config = LANDMARK_MODELS[name]
     shares = torch.rand(4, config.points, 2) * 1.2 - 0.1
     confidence = torch.rand(4, config.points) * 0.9 + 0.05
-    maps = ContractMaps(config)(shares, confidence).numpy()
+    maps = ContractMaps(config)(shares.mT, confidence, torch.arange(config.grid)).numpy()
     points, value = labels.decode(maps, config.side, config.factor)
     np.testing.assert_allclose(points, shares.numpy() * config.side, atol=0.05)
     np.testing.assert_allclose(value, confidence.numpy(), rtol=1e-6)
@@ -183,6 +183,29 @@ def test_maps_decode_to_any_position(name):
     p = np.stack((maps[face, 2 * k + point, rows, columns], maps[face, k + point, rows, columns]), -1)
     beside = (side - 1) * (np.stack((columns, rows), -1) / (g - 1) + np.log(p / (1 - p)) / config.factor)
     np.testing.assert_allclose(beside, shares.numpy() * side, atol=0.05)
+
+
+@pytest.mark.parametrize("name", sorted(LANDMARK_MODELS))
+def test_one_cell_tells_all(tmp_path, name):
+    """The file draws the cells that it is asked for, and of a single one each point can be decoded."""
+    config = LANDMARK_MODELS[name]
+    path = tmp_path / "model.onnx"
+    write(Exported(LandmarkNetwork(config), config), config, path)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    assert [(i.name, i.shape) for i in session.get_overridable_initializers()] == [("cells", ["cells"])]
+    images = np.random.default_rng(0).normal(0, 1, (2, 3, config.side, config.side)).astype(np.float32)
+    (whole,) = session.run(None, {"input": images})
+    middle = (config.grid - 1) / 2
+    (one,) = session.run(None, {"input": images, "cells": np.array([middle], np.float32)})
+    assert one.shape == (2, 3 * config.points, 1, 1)
+    points, confidence = labels.decode(whole, config.side, config.factor)
+    k = config.points
+    rows, columns = (
+        (config.side - 1) * (0.5 + np.log(p / (1 - p)) / config.factor)
+        for p in (one[:, k : 2 * k, 0, 0], one[:, 2 * k :, 0, 0])
+    )
+    np.testing.assert_allclose(np.stack((columns, rows), -1), points, atol=0.02)
+    np.testing.assert_allclose(one[:, :k, 0, 0], confidence, rtol=1e-6)
 
 
 def test_stems_for_other_sides_start_as_the_same():

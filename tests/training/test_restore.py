@@ -31,7 +31,7 @@ def test_the_network_answers_as_the_file_does(tmp_path, name):
     config = LANDMARK_MODELS[name]
     trained = shaken(LandmarkNetwork(config))
     path = tmp_path / "model.onnx"
-    write(Exported(trained, config), config.side, path)
+    write(Exported(trained, config), config, path)
     network = LandmarkNetwork(config)
     images = torch.randn(16, 3, config.side, config.side)
     restore(network, path, images)
@@ -60,6 +60,6 @@ def test_a_detector_answers_as_its_file_does(tmp_path):
 def test_a_file_of_another_network_is_refused(tmp_path):
     config = LANDMARK_MODELS["T"]
     path = tmp_path / "model.onnx"
-    write(Exported(shaken(LandmarkNetwork(config)), config), config.side, path)
+    write(Exported(shaken(LandmarkNetwork(config)), config), config, path)
     with pytest.raises(ValueError, match="other layers"):
         restore(DetectorNet(), path, torch.randn(2, 3, 64, 64))
