@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as arrays
 from tracking.crops import MapDecoder, logit, normalize_into
 from tracking.landmarks import SPREAD_30_POINTS, Crop, LandmarkModel
 from tracking.models import available_landmark_models, default_model_dir
+from tracking.providers import FallbackSession
 
 wild = st.one_of(
     st.sampled_from([0.0, 1.0, float("nan"), float("inf"), -float("inf"), 3e38, -3e38, 0.5, 1e-9]),
@@ -323,16 +324,8 @@ def test_our_own_models_draw_one_cell_for_us_and_all_for_others(number):
     assert maps.shape == (3 * model.spec.points, 1, 1)
     confidence, points = model.decode(maps, crop)
 
-    class OnAGraphicsCard:
-        """As for another provider than the CPU."""
-
-        def __init__(self, *_):
-            self.get_inputs, self.get_outputs, self.run = (
-                getattr(model._session, name) for name in ("get_inputs", "get_outputs", "run")
-            )
-
-    with patch("tracking.models.cpu_session", OnAGraphicsCard):
-        other = LandmarkModel(number, default_model_dir())
+    with patch("tracking.models.cpu_session", lambda *_: FallbackSession(model._session, None, None)):
+        other = LandmarkModel(number, default_model_dir())  # as on a graphics card
     maps = other.infer(crop)
     assert maps.shape == (3 * model.spec.points, model.spec.map_side, model.spec.map_side)
     expected, all_points = other.decode(maps, crop)

@@ -60,6 +60,7 @@ def card(monkeypatch) -> Card:
             self._session = REAL(path, options, providers=[CPU])
             self._left = card.good_runs if card.fault == "run" else 10**9
             self.get_inputs, self.get_outputs = self._session.get_inputs, self._session.get_outputs
+            self.get_overridable_initializers = self._session.get_overridable_initializers
 
         def get_providers(self):
             return [CPU] if self._is_cpu else [CUDA, CPU]

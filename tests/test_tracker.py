@@ -19,6 +19,7 @@ from tracking.faces import Face
 from tracking.features import FEATURE_NAMES, FINE_FEATURES
 from tracking.landmarks import Crop
 from tracking.models import ModelError
+from tracking.slots import Slot
 
 WIDTH, HEIGHT = 640, 480
 FRONTAL = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, -1]])
@@ -570,6 +571,32 @@ def test_faces_come_by_id_with_a_pool_too(world):
     for one, other in zip(faces, others, strict=True):
         np.testing.assert_array_equal(one.lms, other.lms)
         np.testing.assert_array_equal(one.pts_3d, other.pts_3d)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_crowd_gives_the_same_faces_with_more_threads(world, monkeypatch, seed):
+    """People come, go, pass before each other and change the size of the frame: what threads do in advance must not
+    outlive that."""
+    rng = np.random.default_rng(seed)
+    people = [Person(*rng.uniform((0, 0), (WIDTH, HEIGHT)), size=rng.uniform(60, 120)) for _ in range(5)]
+    anticipated = []
+    anticipate = Slot.anticipate
+    monkeypatch.setattr(Slot, "anticipate", lambda slot, *given: (anticipated.append(slot), anticipate(slot, *given)))
+    with make(max_faces=4, max_threads=1) as alone, make(max_faces=4, max_threads=4) as shared:
+        for number in range(60):
+            for person in people:
+                person.x, person.y = np.clip((person.x, person.y) + rng.normal(0, 12, 2), 0, (WIDTH, HEIGHT))
+                person.openness = rng.uniform(0.2, 1)
+            world.people = [person for person in people if rng.random() < 0.9]
+            world.failing = {"gaze": people[:1]} if number % 7 == 3 else {}
+            frame = FRAME if number < 40 else FRAME[: HEIGHT // 2]
+            found = [tracker.predict(frame) for tracker in (alone, shared)]
+            assert [face.id for face in found[0]] == [face.id for face in found[1]]
+            for one, other in zip(*found, strict=True):
+                for name, value in vars(one).items():
+                    np.testing.assert_equal(getattr(other, name), value, name)
+        assert len(anticipated) > 60
+        assert all(slot in shared._slots for slot in anticipated), "one thread alone has nothing to wait for"
 
 
 def test_a_thread_that_is_late_holds_up_nobody(world):

@@ -135,9 +135,8 @@ class LandmarkModel:
 
 
 def draws_any_cells(session: Session) -> bool:
-    """Whether the model takes `CELLS`, and draws all when it gets none. Our own do.
-
-    A session for another provider than the CPU does not tell: not all of them can change the size of what they work on.
-    """
-    optional = getattr(session, "get_overridable_initializers", list)()
-    return any((tensor.name, tensor.type, tensor.shape) == (CELLS, "tensor(float)", [CELLS]) for tensor in optional)
+    """Whether the model takes `CELLS`, and draws all when it gets none. Our own do."""
+    return any(
+        (tensor.name, tensor.type, tensor.shape) == (CELLS, "tensor(float)", [CELLS])
+        for tensor in session.get_overridable_initializers()
+    )

@@ -28,6 +28,7 @@ class Session(Protocol):
 
     def get_inputs(self) -> Sequence[Any]: ...
     def get_outputs(self) -> Sequence[Any]: ...
+    def get_overridable_initializers(self) -> Sequence[Any]: ...
     def run(
         self, outputs: Sequence[str] | None, inputs: Mapping[str, np.ndarray], options: Any = None, /
     ) -> list[np.ndarray]: ...
@@ -122,6 +123,10 @@ class FallbackSession:
     def get_outputs(self) -> Sequence[Any]:
         """The model's outputs, as onnxruntime describes them."""
         return self._session.get_outputs()
+
+    def get_overridable_initializers(self) -> Sequence[Any]:
+        """None, whatever the model takes: not every provider can change the size of what it works on."""
+        return []
 
     def run(
         self, outputs: Sequence[str] | None, inputs: Mapping[str, np.ndarray], options: Any = None, /

@@ -36,19 +36,16 @@ FACEMESH_LIDS = (
     ((160, 144), (159, 145), (158, 153)),
     ((385, 380), (386, 374), (387, 373)),
 )  # upper and lower
-SMOOTHNESS = 1.2  # deviation of the drawn heat map, in cells
 
 
 class GazeNet(nn.Module):
     """[b, 3, 32, 32] (columns before rows) to position [b, 2] (x, y in 0..32), logit that the eye is open
     [b]."""
 
-    def __init__(self, widths: tuple[int, int, int] = (16, 48, 64)):
+    def __init__(self, widths: tuple[int, int, int] = (16, 32, 64)):
         super().__init__()
         a, b, c = widths
-        self.fine = nn.Sequential(
-            convolution(3, a, 3, 2), runner.Residual(a, a), runner.Residual(a, b, 2), runner.Residual(b, b)
-        )
+        self.fine = nn.Sequential(convolution(3, a, 3, 2), runner.Residual(a, a), runner.Residual(a, b, 2))
         self.coarse = nn.Sequential(runner.Residual(b, c, 2), runner.Residual(c, c))
         self.context = nn.Conv2d(c, b, 1)
         self.merge = runner.Residual(b, b)
@@ -60,35 +57,43 @@ class GazeNet(nn.Module):
         self.register_buffer("centres", torch.stack(torch.meshgrid(centre, centre, indexing="ij"), -1).reshape(-1, 2))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        position, pooled = self.look(x)
+        return position, self.open(pooled)[:, 0]
+
+    def look(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Position [b, 2], and what it is seen from that the eye is open [b, c]."""
         fine = self.fine(x)
         coarse = self.coarse(fine)
-        fine = self.merge(fine + functional.interpolate(self.context(coarse), scale_factor=2.0))
+        # Enlarged before it is convolved: so onnxruntime adds up in the convolution.
+        fine = self.merge(fine + self.context(functional.interpolate(coarse, scale_factor=2.0)))
         pooled = coarse.mean((2, 3))
         share = torch.softmax(self.share(fine).flatten(1).float(), 1)
-        position = share @ self.centres + self.shift(pooled)
-        return position, self.open(pooled)[:, 0]
+        return share @ self.centres + self.shift(pooled), pooled
 
 
 class Exported(nn.Module):
-    """The contract: output [b, 3, 8, 8] and blink [b, 2, 1, 1] (shares that the eye is closed, and open)."""
+    """The contract: output [b, 3, 8, 8] and blink [b, 2, 1, 1] (shares that the eye is closed, and open), in as few
+    operations as can be: each costs, however little it works on."""
 
     def __init__(self, network: GazeNet):
         super().__init__()
         self.network = network
+        self.closed_open = nn.Linear(network.open.in_features, 2)
+        with torch.no_grad():
+            self.closed_open.weight.copy_(torch.cat((-network.open.weight, network.open.weight)))
+            self.closed_open.bias.copy_(torch.cat((-network.open.bias, network.open.bias)))
         at = torch.arange(CELLS, dtype=torch.float32) * CELL  # what the decoder adds an offset to
         grid = torch.stack(torch.meshgrid(at, at, indexing="ij"))  # [2, 8, 8]: x runs along axis 0
         self.register_buffer("grid", grid[None])
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        position, opened = self.network(x)
+        position, pooled = self.network.look(x)
+        blink = torch.sigmoid(self.closed_open(pooled))[:, :, None, None]
         offset = position[:, :, None, None] - self.grid
         distance = (offset * offset).sum(1, keepdim=True)
-        nearest = -functional.max_pool2d(-distance, CELLS)
-        confidence = torch.sigmoid(opened)[:, None, None, None]
-        heat = confidence * torch.exp((nearest - distance) / (2 * (SMOOTHNESS * CELL) ** 2))
+        heat = blink[:, 1:] * (distance == distance.amin((2, 3), keepdim=True)).float()
         # Decoded: 4·cell + 32·logit(p)/8, so logit(p) = offset / 4.
-        output = torch.cat([heat, torch.sigmoid(offset / 4)], 1)
-        return output, torch.cat([1 - confidence, confidence], 1)
+        return torch.cat([heat, torch.sigmoid(offset / 4)], 1), blink
 
 
 def decode(maps: np.ndarray) -> np.ndarray:
