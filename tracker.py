@@ -155,7 +155,6 @@ class Tracker:
             for number in range(max_faces)
         ]
         self._boxes: list[Box] = []  # where the faces of the last frame that had any were
-        self._owners: list[Slot] = []  # of these boxes
         self._held = 0  # how many faces the previous frame had
         self._frames_without_face = 0
         self._frames_since_scan = 0
@@ -275,8 +274,6 @@ class Tracker:
         """Landmarks of the boxes that show a face, and how much of the time went into their crops, seconds."""
         model = self._single_landmarks if len(candidates) == 1 else self._pooled_landmarks
         held = len(self._boxes)
-        several = self._at_a_time(len(candidates)) > 1
-        height, width = frame.shape[:2]
         cropping: list[float] = []
 
         def find(candidate: tuple[int, Box]) -> Detection | None:
@@ -297,8 +294,6 @@ class Tracker:
                 # In one go, so that threads meet less often. What fails here is tried again, and told, later.
                 with suppress(Exception):
                     self._look_for_pupils(frame, detection)
-                    if several and detection.has_pupils:
-                        self._owners[order].anticipate(detection, width, height)
             return detection
 
         found = self._map(find, list(enumerate(candidates)), shared=True)
@@ -373,8 +368,6 @@ class Tracker:
         def update(id: int) -> Face | None:
             return self._slots[id].update(assigned[id], width, height)
 
-        if detections:  # otherwise the boxes stay, and their owners
-            self._owners = [self._slots[id] for one in detections for id, other in assigned.items() if other is one]
         # Not shared out: most of it runs in the interpreter, which has one thread at a time.
         return [face for face in self._map(update, sorted(assigned)) if face is not None]
 

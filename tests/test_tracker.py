@@ -19,7 +19,6 @@ from tracking.faces import Face
 from tracking.features import FEATURE_NAMES, FINE_FEATURES
 from tracking.landmarks import Crop
 from tracking.models import ModelError
-from tracking.slots import Slot
 
 WIDTH, HEIGHT = 640, 480
 FRONTAL = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, -1]])
@@ -574,14 +573,10 @@ def test_faces_come_by_id_with_a_pool_too(world):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_any_crowd_gives_the_same_faces_with_more_threads(world, monkeypatch, seed):
-    """People come, go, pass before each other and change the size of the frame: what threads do in advance must not
-    outlive that."""
+def test_any_crowd_gives_the_same_faces_with_more_threads(world, seed):
+    """People come, go and pass before each other, the size of the frame changes, and a step fails on somebody."""
     rng = np.random.default_rng(seed)
     people = [Person(*rng.uniform((0, 0), (WIDTH, HEIGHT)), size=rng.uniform(60, 120)) for _ in range(5)]
-    anticipated = []
-    anticipate = Slot.anticipate
-    monkeypatch.setattr(Slot, "anticipate", lambda slot, *given: (anticipated.append(slot), anticipate(slot, *given)))
     with make(max_faces=4, max_threads=1) as alone, make(max_faces=4, max_threads=4) as shared:
         for number in range(60):
             for person in people:
@@ -595,8 +590,6 @@ def test_any_crowd_gives_the_same_faces_with_more_threads(world, monkeypatch, se
             for one, other in zip(*found, strict=True):
                 for name, value in vars(one).items():
                     np.testing.assert_equal(getattr(other, name), value, name)
-        assert len(anticipated) > 60
-        assert all(slot in shared._slots for slot in anticipated), "one thread alone has nothing to wait for"
 
 
 def test_a_thread_that_is_late_holds_up_nobody(world):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,24 +15,6 @@ from .features import Features, eye_open
 MIN_CONFIDENCE, MAX_ERROR = 0.4, 300.0
 #: After more frames than this above MAX_ERROR, shape and pose start over.
 MAX_FAILURES = 5
-
-
-@dataclass
-class Fit:
-    """A slot's pose for a detection, and what follows from it.
-
-    Attributes:
-        shape: (70, 3) the shape that is fitted.
-        pose: None when there is none for these landmarks.
-        points: (70, 3) 3D points, None without a pose.
-        settled: whether the points are normalised.
-    """
-
-    detection: Detection
-    shape: np.ndarray
-    pose: pose_module.Pose | None = None
-    points: np.ndarray | None = None
-    settled: bool = False
 
 
 class Slot:
@@ -65,7 +46,6 @@ class Slot:
         self._pose: pose_module.Pose | None = None
         self._shape = AdaptiveShape() if adapt else None
         self._failures = 0
-        self._fitted: Fit | None = None  # what was done in advance
         self._in_use = False
 
     def lose(self) -> None:
@@ -84,27 +64,7 @@ class Slot:
         if self.centre is not None:
             self.centre = self.centre[0] * y_scale, self.centre[1] * x_scale
 
-    def anticipate(self, detection: Detection, width: int, height: int) -> None:
-        """Do in advance what `update` has to do first if this slot gets that detection.
-
-        A thread may do it while others still look for the faces of the frame: nobody sees anything of it before.
-        """
-        self._fitted = self._fit(detection, width, height)
-
     @np.errstate(divide="ignore", invalid="ignore", over="ignore")  # what is not finite in the end is left out
-    def _fit(self, detection: Detection, width: int, height: int) -> Fit:
-        shape = REFERENCE_SHAPE if self._shape is None else self._shape.points
-        doubtful = pose_module.DOUBTFUL_ERROR * max(detection.bbox[2:])
-        pose = pose_module.solve(shape, detection.lms, width, height, self._contour, self._pose, doubtful)
-        if pose is None:
-            return Fit(detection, shape)
-        points = pose_module.back_project(shape, detection.lms, pose, width, height)
-        settled = detection.conf >= MIN_CONFIDENCE and pose.error <= MAX_ERROR
-        if settled:
-            points = pose_module.normalize(points)
-        return Fit(detection, shape, pose, points, settled)
-
-    @np.errstate(divide="ignore", invalid="ignore", over="ignore")
     def update(self, detection: Detection, width: int, height: int) -> Face | None:
         """Fit the face to its landmarks in a frame of width x height pixels.
 
@@ -112,17 +72,20 @@ class Slot:
         """
         self._in_use = True
         self.centre = detection.centre
-        fit, self._fitted = self._fitted, None
-        if fit is None or fit.detection is not detection:
-            fit = self._fit(detection, width, height)
-        self._pose = pose = fit.pose
-        points = fit.points
-        if pose is None or points is None:
+        shape = REFERENCE_SHAPE if self._shape is None else self._shape.points
+        doubtful = pose_module.DOUBTFUL_ERROR * max(detection.bbox[2:])
+        pose = pose_module.solve(shape, detection.lms, width, height, self._contour, self._pose, doubtful)
+        self._pose = pose
+        if pose is None:
             return None
+        points = pose_module.back_project(shape, detection.lms, pose, width, height)
+        settled = detection.conf >= MIN_CONFIDENCE and pose.error <= MAX_ERROR
+        if settled:
+            points = pose_module.normalize(points)
         if not (np.isfinite(points).all() and np.isfinite(detection.lms).all()):  # the pose is finite
             return None
         eyes = None
-        if fit.settled:
+        if settled:
             try:
                 self._current = self._features.update(points)
             except ValueError:
@@ -139,7 +102,7 @@ class Slot:
             translation=pose.translation,
             lms=detection.lms,
             pts_3d=points,
-            face_3d=fit.shape.copy(),
+            face_3d=shape.copy(),
             contour=self._contour,
             eye_blink=eyes,
             bbox=detection.bbox,
