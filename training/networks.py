@@ -196,10 +196,10 @@ class ContractMaps(nn.Module):
         across_peak, down_peak = peak.split(self.points, 1)
         across_offset, down_offset = offset.split(self.points, 1)
         everywhere = across_offset.clamp(min=1)  # ones: no share is larger
-        # Every map is the product of a column and a row; as one matrix product they take the least time.
+        # Every map is the product of a column and a row.
         down = torch.cat((confidence[..., None] * down_peak, down_offset, everywhere), 1)
         across = torch.cat((across_peak, everywhere, across_offset), 1)
-        return torch.matmul(down[..., None], across[:, :, None])
+        return down[..., None] * across[:, :, None]
 
 
 class Exported(nn.Module):
