@@ -316,12 +316,12 @@ def test_session_and_decoding_together(tmp_path):
 
 
 @pytest.mark.parametrize("number", available_landmark_models(default_model_dir()))
-def test_our_own_models_draw_one_cell_for_us_and_all_for_others(number):
+def test_our_own_models_draw_their_corners_for_us_and_all_for_others(number):
     """And the points are the same."""
     model = LandmarkModel(number, default_model_dir())
     crop = model.prepare(picture(), (100.0, 80.0, 100.0, 80.0))
     maps = model.infer(crop)
-    assert maps.shape == (3 * model.spec.points, 1, 1)
+    assert maps.shape == (3 * model.spec.points, 2, 2)
     confidence, points = model.decode(maps, crop)
 
     with patch("tracking.models.cpu_session", lambda *_: FallbackSession(model._session, None, None)):

@@ -98,13 +98,10 @@ class MapDecoder:
         """
         # Right after a network, the processor's caches hold nothing of this program, and each function takes several
         # times as long as in a loop: few different ones are used here.
-        flat = maps.reshape(-1)
-        if self._shape[-1] == 1:  # nothing to choose from
-            values, places = flat[self._starts], self._places
-        else:
-            best = maps.reshape(self._shape)[:, 0].argmax(axis=2).reshape(-1)
-            values, places = flat.take(self._starts + best), self._places.take(best, axis=1)
+        maps = maps.reshape(self._shape)
+        best = maps[:, 0].argmax(axis=2).reshape(-1)
+        values = maps.reshape(-1).take(self._starts + best)
         points = np.empty(values.shape)
-        np.add(places, self._offset_scale * logit(values[1:]), out=points[:2])
+        np.add(self._places.take(best, axis=1), self._offset_scale * logit(values[1:]), out=points[:2])
         points[2] = values[0]
         return points

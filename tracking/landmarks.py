@@ -83,8 +83,9 @@ class LandmarkModel:
         cells = np.arange(float(spec.map_side))
         self._constants: dict[str, np.ndarray] = {}
         if draws_any_cells(self._session):
-            # Of one cell, in the middle, each point is decoded as of all that nobody then has to draw, copy and search.
-            cells = np.array([(spec.map_side - 1) / 2])
+            # From the nearest corner each point is decoded as well as from the nearest of all cells, which nobody then
+            # has to draw, copy and search. (Not from a single cell: further away, offsets are rounded too coarsely.)
+            cells = cells[[0, -1]]
             self._constants = {CELLS: cells.astype(np.float32)}
         places = cells * ((spec.side - 1) / (spec.map_side - 1))
         self._decoder = MapDecoder(1, spec.points, places, (spec.side - 1) / spec.logit_factor)
@@ -107,7 +108,7 @@ class LandmarkModel:
         return Crop(self._memory.tensor, left, top, right - left, bottom - top, held)
 
     def infer(self, crop: Crop) -> np.ndarray:
-        """Return the maps of a crop: (3 K, G, G), or (3 K, 1, 1) of a model that draws any cells."""
+        """Return the maps of a crop: (3 K, G, G), or (3 K, 2, 2) of a model that draws any cells."""
         with self._away:
             return self._session.run([self._output], {self._input: crop.tensor, **self._constants})[0][0]
 

@@ -174,11 +174,11 @@ class ContractMaps(nn.Module):
     """Draws the contract's output [b, 3K, G, G] from positions [b, 2, K] (x, y in shares of the side) and confidences
     [b, K].
 
-    The heatmap is the confidence at the cell nearest the point, and 0 elsewhere; the offset maps hold in every cell
+    The heatmap is the confidence at the cell nearest to the point, and 0 elsewhere; the offset maps hold in every cell
     what decodes to the point: p = sigmoid(L * (position - cell * (R - 1) / (G - 1)) / (R - 1)), in pixels.
 
-    `cells` [g] says which rows and columns are drawn, 0 to G - 1 for all. Of any one cell alone every point can be
-    decoded, for then that is the nearest one: who knows this need not have the rest drawn.
+    `cells` [g] says which rows and columns are drawn, 0 to G - 1 for all. The heatmap's peak is in the nearest one of
+    these, so that every point can be decoded from a few: who knows this need not have the rest drawn.
     """
 
     def __init__(self, config: LandmarkConfig) -> None:

@@ -186,8 +186,8 @@ def test_maps_decode_to_any_position(name):
 
 
 @pytest.mark.parametrize("name", sorted(LANDMARK_MODELS))
-def test_one_cell_tells_all(tmp_path, name):
-    """The file draws the cells that it is asked for, and of a single one each point can be decoded."""
+def test_a_file_draws_the_cells_that_it_is_asked_for(tmp_path, name):
+    """And the heatmap's peak is in the nearest of these."""
     config = LANDMARK_MODELS[name]
     path = tmp_path / "model.onnx"
     write(Exported(LandmarkNetwork(config), config), config, path)
@@ -195,17 +195,27 @@ def test_one_cell_tells_all(tmp_path, name):
     assert [(i.name, i.shape) for i in session.get_overridable_initializers()] == [("cells", ["cells"])]
     images = np.random.default_rng(0).normal(0, 1, (2, 3, config.side, config.side)).astype(np.float32)
     (whole,) = session.run(None, {"input": images})
-    middle = (config.grid - 1) / 2
-    (one,) = session.run(None, {"input": images, "cells": np.array([middle], np.float32)})
-    assert one.shape == (2, 3 * config.points, 1, 1)
-    points, confidence = labels.decode(whole, config.side, config.factor)
+    corners = [0, config.grid - 1]
+    (drawn,) = session.run(None, {"input": images, "cells": np.array(corners, np.float32)})
     k = config.points
-    rows, columns = (
-        (config.side - 1) * (0.5 + np.log(p / (1 - p)) / config.factor)
-        for p in (one[:, k : 2 * k, 0, 0], one[:, 2 * k :, 0, 0])
-    )
-    np.testing.assert_allclose(np.stack((columns, rows), -1), points, atol=0.02)
-    np.testing.assert_allclose(one[:, :k, 0, 0], confidence, rtol=1e-6)
+    np.testing.assert_allclose(drawn[:, k:], whole[:, k:][:, :, corners][:, :, :, corners], rtol=1e-6)
+    row, column = np.divmod(whole[:, :k].reshape(2, k, -1).argmax(-1), config.grid)
+    peak = 2 * (row > config.grid / 2) + (column > config.grid / 2)
+    middle = (abs(row - (config.grid - 1) / 2) < 1) | (abs(column - (config.grid - 1) / 2) < 1)
+    assert ((drawn[:, :k].reshape(2, k, 4).argmax(-1) == peak) | middle).all()
+    np.testing.assert_allclose(drawn[:, :k].max((2, 3)), whole[:, :k].max((2, 3)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(LANDMARK_MODELS))
+def test_four_corners_decode_to_any_position(name):
+    """Also far outside the crop, as of a face that is half out of the picture. (Maps of two cells have them there.)"""
+    config = LANDMARK_MODELS[name]
+    shares = torch.rand(4, config.points, 2) * 2 - 0.5
+    confidence = torch.rand(4, config.points) * 0.9 + 0.05
+    maps = ContractMaps(config)(shares.mT, confidence, torch.tensor([0, config.grid - 1])).numpy()
+    points, value = labels.decode(maps, config.side, config.factor)
+    np.testing.assert_allclose(points, shares.numpy() * config.side, atol=0.02)
+    np.testing.assert_allclose(value, confidence.numpy(), rtol=1e-6)
 
 
 def test_stems_for_other_sides_start_as_the_same():
