@@ -29,6 +29,7 @@ NAME = "mnv3_gaze32_split_opt.onnx"
 SIDE, CELLS, CELL = 32, 8, 4
 RADII = (1.4, 1.2)  # half width and height of a crop, in halves of the corners' distance
 MARGIN = 1.5  # the stored patch over the crop, room for jittered corners
+STEADY = 1.0  # how much it counts that two views of an eye give the same place: that holds the pupils still
 PATCH = 72  # pixels of the stored patch, a side: 1.5 for each of the crop's
 CORNERS = ((36, 39), (42, 45))  # points at the image's left and right of the right and the left eye
 FACEMESH_CORNERS = ((33, 133), (362, 263))
@@ -328,13 +329,13 @@ def to_network(crops: np.ndarray) -> np.ndarray:
 
 
 def batches(eyes: Eyes, size: int, nothing: float = 0.06):
-    """A function that makes a batch: crops, pupils, openness, weights. A share of `nothing` shows no eye at
-    all."""
+    """A function that makes a batch: crops, pupils, openness, weights, and matrices [n, 2, 3] from each crop's 0..32 to
+    that of the stored eye. Crops come in pairs, two views of an eye. A share of `nothing` shows no eye at all."""
     base = np.vstack([exact_to_patch(), [0, 0, 1]])
 
     def batch(rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-        index = rng.integers(len(eyes), size=size)
-        crops, pupils = [], eyes.pupils[index].astype(np.float32)
+        index = np.repeat(rng.integers(len(eyes), size=size // 2), 2)
+        crops, backs, pupils = [], [], eyes.pupils[index].astype(np.float32)
         opened, sure = eyes.opened[index].astype(np.float32), eyes.sure[index].astype(np.float32)
         for k, i in enumerate(index):
             back = np.vstack([jitter(rng, rng.choice([0.02, 0.05])), [0, 0, 1]])
@@ -353,17 +354,26 @@ def batches(eyes: Eyes, size: int, nothing: float = 0.06):
                     patch = cv2.GaussianBlur(np.clip(patch, 0, 255).astype(np.uint8), (0, 0), 5)
             crops.append(spoil(rng, warp(patch, (base @ back)[:2], SIDE)))
             pupils[k] = inverse(back[:2], pupils[k])
-        return to_network(np.stack(crops)), pupils, opened, sure
+            backs.append(back[:2])
+        return to_network(np.stack(crops)), pupils, opened, sure, np.array(backs, np.float32)
 
     return batch
 
 
-def loss(network: nn.Module, crops: Tensor, pupils: Tensor, opened: Tensor, sure: Tensor) -> dict[str, Tensor]:
-    """Smooth L1 of the position in pixels of the crop, cross-entropy of openness."""
+def loss(
+    network: nn.Module, crops: Tensor, pupils: Tensor, opened: Tensor, sure: Tensor, back: Tensor
+) -> dict[str, Tensor]:
+    """Smooth L1 of the position in pixels of the crop, distance between the positions in two views of an eye,
+    cross-entropy of openness."""
     position, logit = network(crops.contiguous(memory_format=torch.channels_last))
-    away = functional.smooth_l1_loss(position.float(), pupils, beta=1.0, reduction="none").sum(1)
+    position = position.float()
+    away = functional.smooth_l1_loss(position, pupils, beta=1.0, reduction="none").sum(1)
+    place = (back[:, :, :2] @ position[..., None])[..., 0] + back[:, :, 2]
+    apart = torch.sqrt(((place[0::2] - place[1::2]) ** 2).sum(1) + 1e-4)
+    both = torch.minimum(sure[0::2], sure[1::2])
     return {
         "pupil": (away * sure).sum() / sure.sum().clamp(min=1),
+        "steady": STEADY * (apart * both).sum() / both.sum().clamp(min=1),
         "open": functional.binary_cross_entropy_with_logits(logit.float(), opened),
     }
 

@@ -64,6 +64,22 @@ def test_every_cell_decodes_to_the_predicted_position():
     np.testing.assert_allclose(blink.numpy()[:, :, 0, 0].sum(1), 1, atol=1e-6)
 
 
+def test_both_views_of_an_eye_have_its_pupil_in_one_place(eyes):
+    crops, pupils, _, _, back = gaze.batches(eyes, 16, nothing=0)(np.random.default_rng(0))
+    places = np.einsum("nij,nj->ni", back[:, :, :2], pupils) + back[:, :, 2]
+    np.testing.assert_allclose(places[0::2], places[1::2], atol=1e-3)
+    assert np.abs(pupils[0::2] - pupils[1::2]).min() > 1e-3, "the views are the same"
+    assert np.abs(crops[0::2] - crops[1::2]).max((1, 2, 3)).min() > 0.1
+
+    def knowing(_: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.from_numpy(pupils), torch.zeros(16)
+
+    tensors = [torch.from_numpy(a) for a in (crops, pupils, np.ones(16, np.float32), np.ones(16, np.float32), back)]
+    terms = gaze.loss(knowing, *tensors)
+    assert float(terms["pupil"]) < 1e-6
+    assert float(terms["steady"]) < 0.02
+
+
 def test_loss_falls(eyes):
     torch.manual_seed(0)
     fixed = gaze.batches(eyes, 32)(np.random.default_rng(0))
