@@ -13,6 +13,7 @@ last landmarks. Objects as points: Zhou, Wang, Krähenbühl 2019 (CenterNet), wi
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -199,6 +200,55 @@ def crowd_recall(session, composer: scenes.Composer, count: int = 200, threshold
     return found / total, extra / total
 
 
+def beside_each_other(
+    rng: np.random.Generator, face: scenes.FaceSource, number: int, roll: float, width: int = 640, height: int = 360
+) -> scenes.Scene:
+    """A clear picture of so many heads in a row on a plain wall, leaning by `roll` degrees to and fro."""
+    wall = rng.integers(0, 255, (6, 8, 3)).astype(np.uint8)
+    canvas = cv2.resize(wall, (width, height), interpolation=cv2.INTER_CUBIC)
+    placed = []
+    for k in range(number):
+        cutout = face(rng)
+        scale = height * rng.uniform(0.28, 0.42) / np.ptp(cutout.points, axis=0).max()
+        angle = np.radians(roll if k % 2 else -roll)
+        linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        centre = (width * (k + 0.5) / number + rng.uniform(-15, 15), height / 2 + rng.uniform(-25, 25))
+        matrix = np.concatenate([linear, (centre - linear @ cutout.points.mean(0))[:, None]], 1)
+        head = cv2.warpAffine(cutout.image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        mask = cv2.warpAffine(np.full(cutout.image.shape[:2], 255, np.uint8), matrix, (width, height))
+        mask[:, : width * k // number] = mask[:, width * (k + 1) // number :] = 0
+        alpha = scenes.soften(cv2.erode(mask, np.ones((9, 9))), 3.0)[..., None] / 255
+        canvas = (head * alpha + canvas * (1 - alpha)).astype(np.uint8)
+        placed.append(cutout.points @ linear.T + matrix[:, 2])
+    return scenes.Scene(canvas, np.array(placed, np.float32))
+
+
+def row_recall(
+    session, face: scenes.FaceSource, number: int, roll: float, count: int = 120, threshold: float = 0.6
+) -> float:
+    """Share of such pictures in which every head is found."""
+    hits = 0
+    for k in range(count):
+        scene = beside_each_other(np.random.default_rng((6, number, int(roll), k)), face, number, roll)
+        height, width = scene.image.shape[:2]
+        wanted = squares(scene.boxes * np.array([SIZE / width, SIZE / height] * 2, np.float32))
+        found = detect(session, scene.image, threshold)
+        hits += all(usable(found, one).any() for one in wanted)
+    return hits / count
+
+
+def faceless_share(session, pictures: Sequence[np.ndarray], count: int = 40, threshold: float = 0.6) -> float:
+    """Share of pieces of pictures without a face, so many of each, that get a box."""
+    rng, false = np.random.default_rng(0), 0
+    for picture in pictures:
+        for _ in range(count):
+            height = int(rng.uniform(0.4, 1) * picture.shape[0])
+            width = min(picture.shape[1], height * 16 // 9)
+            top, left = rng.integers(picture.shape[0] - height + 1), rng.integers(picture.shape[1] - width + 1)
+            false += len(detect(session, picture[top : top + height, left : left + width], threshold)) > 0
+    return false / (count * len(pictures))
+
+
 def turn_recall(session, heads: dict[str, np.ndarray], threshold: float = 0.6) -> list[tuple[str, float, int]]:
     """Share of synthetic heads found, by how far they are turned aside: (range, share, number)."""
     composer = scenes.Composer(scenes.Heads(heads), SIZE)
@@ -255,8 +305,14 @@ def calibrate(network: nn.Module, composer: scenes.Composer, false_share: float 
     return Exported(network, gain, float(logit(0.6) - gain * edge))
 
 
-def evaluate(path: Path, composer: scenes.Composer, threshold: float = 0.6) -> None:
-    """Print recall by size and roll, faces in company, and false boxes."""
+def evaluate(
+    path: Path,
+    composer: scenes.Composer,
+    rows: scenes.FaceSource,
+    faceless: Sequence[np.ndarray] = (),
+    threshold: float = 0.6,
+) -> None:
+    """Print recall by size and roll, of faces in company and in rows, and false boxes in scenes and on pictures."""
     session = runner.session(path)
     print(f"\n{path}")
     table = recall_table(session, composer, threshold=threshold)
@@ -266,6 +322,11 @@ def evaluate(path: Path, composer: scenes.Composer, threshold: float = 0.6) -> N
     print(f"  mean {table.mean():.3f}")
     recall, extra = crowd_recall(session, composer, threshold=threshold)
     print(f"two and three faces: recall {recall:.3f}, second boxes {extra:.3f} a face")
+    shares = ", ".join(
+        f"{name} {row_recall(session, rows, number, roll, threshold=threshold):.2f}"
+        for name, number, roll in (("three upright", 3, 0), ("two at 30°", 2, 30), ("at 40°", 2, 40), ("at 50°", 2, 50))
+    )
+    print(f"clear pictures of heads in a row, all found: {shares}")
     heads = scenes.load_heads(held_out=True)
     if heads is not None:
         print(
@@ -273,11 +334,14 @@ def evaluate(path: Path, composer: scenes.Composer, threshold: float = 0.6) -> N
             + ", ".join(f"{a} {b:.2f} of {n}" for a, b, n in turn_recall(session, heads, threshold))
         )
     scores = highest_scores(session, composer)
-    print(f"faceless frames with a box: {100 * (scores >= threshold).mean():.1f} %")
+    print(f"faceless scenes with a box: {100 * (scores >= threshold).mean():.1f} %")
+    if faceless:
+        share = faceless_share(session, faceless, threshold=threshold)
+        print(f"pieces of faceless pictures with a box: {100 * share:.1f} %")
 
 
-def image_source(held_out: bool) -> scenes.FaceImages:
-    """The labelled images of the training people, or of the held-out ones."""
+def image_source(held_out: bool, source: str | None = None) -> scenes.FaceImages:
+    """The labelled images of the training people, or of the held-out ones; only those of one source, if it is named."""
     from training import labels
 
     store = labels.load()
@@ -286,6 +350,7 @@ def image_source(held_out: bool) -> scenes.FaceImages:
         (samples[key].path, points)
         for key, points, good in zip(store.keys, store.points, store.usable, strict=True)
         if good and key in samples and data.is_held_out(samples[key].person) == held_out
+        if source in (None, samples[key].source)
     ]
     return scenes.FaceImages(chosen)
 
@@ -304,10 +369,12 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--pictures", type=Path, help="folder of pictures without faces, for backgrounds")
+    parser.add_argument("--faceless", type=Path, help="folder of other such pictures, to evaluate on")
     parser.add_argument("--improve", action="store_true", help="start with the weights of the file that is there")
     arguments = runner.parse(parser)
     path = arguments.output / NAME
     held_out = scenes.Composer(image_source(held_out=True), SIZE)
+    rows, faceless = image_source(held_out=True, source="youtube_faces"), scenes.load_pictures(arguments.faceless)
     if not arguments.evaluate:
         faces = training_source()
         pictures = scenes.load_pictures(arguments.pictures)
@@ -328,10 +395,10 @@ def main() -> None:
             network, _ = runner.train(network, make, loss, steps, rate, checkpoint, workers=arguments.workers)
         example = torch.zeros(1, 3, SIZE, SIZE)
         runner.export(calibrate(network, composer), path, example, ["input"], ["output", "maxpool"])
-    evaluate(path, held_out)
+    evaluate(path, held_out, rows, faceless)
     reference = data.reference_folder() / "reference" / "models" / NAME
     if reference.exists():
-        evaluate(reference, held_out)
+        evaluate(reference, held_out, rows, faceless)
         milliseconds, ratio = runner.time_ratio(path, reference, np.zeros((1, 3, SIZE, SIZE), np.float32))
         print(f"\none pass: {milliseconds:.2f} ms, {ratio:.2f} of the reference's")
 

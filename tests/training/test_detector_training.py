@@ -137,3 +137,38 @@ def test_export_matches_pytorch_and_the_contract(tmp_path):
     assert output.dtype == np.float32
     assert output.min() >= 0 and output.max() <= 1
     np.testing.assert_array_equal(pooled[0, 0], cv2.dilate(output[0, 0], np.ones((3, 3))))
+
+
+class Knowing:
+    """A session that sees a face in each of these cells (row, column), whatever it is shown."""
+
+    def __init__(self, *cells: tuple[int, int]):
+        self.output = np.zeros((1, 2, 56, 56), np.float32)
+        for row, column in cells:
+            self.output[0, :, row, column] = 0.9, 0.25
+
+    def run(self, *_):
+        return self.output, self.output
+
+
+@pytest.mark.parametrize("roll", [0, 40])
+def test_heads_in_a_row_stand_in_their_places_and_lean(roll):
+    scene = detector.beside_each_other(np.random.default_rng(0), drawn_face, 3, roll)
+    assert scene.image.shape == (360, 640, 3)
+    middles = scene.points.mean(1)
+    np.testing.assert_allclose(middles[:, 0], (107, 320, 533), atol=15.5)
+    np.testing.assert_allclose(middles[:, 1], 180, atol=25.5)
+    down = scene.points[:, 8] - scene.points[:, 27]
+    np.testing.assert_allclose(np.degrees(np.arctan2(down[:, 0], down[:, 1])), [roll, -roll, roll], atol=0.1)
+
+
+def test_a_row_counts_when_all_of_it_is_found():
+    everywhere = [(row, column) for row in (25, 28, 31) for column in (9, 28, 46)]
+    assert detector.row_recall(Knowing(*everywhere), drawn_face, 3, 0, count=5) == 1
+    assert detector.row_recall(Knowing((28, 9), (28, 28)), drawn_face, 3, 0, count=5) == 0
+
+
+def test_boxes_on_faceless_pictures_are_counted():
+    pictures = [np.zeros((90, 160, 3), np.uint8), np.zeros((50, 40, 3), np.uint8)]
+    assert detector.faceless_share(Knowing(), pictures, count=3) == 0
+    assert detector.faceless_share(Knowing((28, 28)), pictures, count=3) == 1
