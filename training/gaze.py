@@ -409,14 +409,33 @@ def area_under_curve(positive: np.ndarray, negative: np.ndarray) -> float:
     return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * m)) if n and m else float("nan")
 
 
+def percent_of_width(offsets: np.ndarray) -> np.ndarray:
+    """Offsets [..., 2] in a crop's pixels, in % of the distance of the eye's corners."""
+    return offsets * [1.0, RADII[1] / RADII[0]] * RADII[0] / SIDE * 100
+
+
+def trembling(session, eyes: Eyes, looks: int = 20, noise: float = 4.0, amount: float = 0.012) -> float:
+    """Standard deviation of the pupils' places, % of the eye's width: every twentieth open eye is looked at so many
+    times, with camera noise of that deviation and corners that move by about 2 pixels of a large face."""
+    chosen = np.flatnonzero(eyes.opened > 0.7)[::20]
+    some = Eyes(*(getattr(eyes, f)[chosen] for f in eyes.__dataclass_fields__))
+    rng, places = np.random.default_rng(0), []
+    for look in range(looks):
+        crops, pupils = crops_of(some, amount, seed=100 + look)
+        scale = (noise / 255 / runner.STD)[:, None, None]
+        found, _ = find(session, crops + (rng.normal(0, 1, crops.shape) * scale).astype(np.float32))
+        places.append(percent_of_width(found[:, :2] - pupils[: len(found)]))
+    return float(np.sqrt(np.var(places, axis=0).sum(-1)).mean())
+
+
 def evaluate(path: Path, eyes: Eyes, name: str) -> None:
-    """Print a model's distances to the known pupils, in % of the corners' distance, and what openness it
-    sees."""
+    """Print a model's distances to the known pupils, in % of the corners' distance, how they tremble, and what
+    openness it sees."""
     crops, pupils = crops_of(eyes)
-    found, blink = find(runner.session(path), crops)
+    session = runner.session(path)
+    found, blink = find(session, crops)
     n = len(found)
-    unit = SIDE / RADII[0]  # pixels of the crop between the corners, across
-    away = (found[:, :2] - pupils[:n]) * [1.0, RADII[1] / RADII[0]] / unit * 100
+    away = percent_of_width(found[:, :2] - pupils[:n])
     opened = eyes.opened[:n] > 0.7
     distance = np.linalg.norm(away, axis=1)[opened]
     centred = np.linalg.norm(away[opened] - away[opened].mean(0), axis=1)
@@ -425,7 +444,8 @@ def evaluate(path: Path, eyes: Eyes, name: str) -> None:
     shares = area_under_curve(blink[opened, 1], blink[shut, 1])
     print(
         f"  {name:9s} {opened.sum():5d} open eyes: mean {distance.mean():5.2f}, median {np.median(distance):5.2f}, "
-        f"constant offset taken off {centred.mean():5.2f}\n{'':12s}confidence {found[opened, 2].mean():.2f} open, "
+        f"constant offset taken off {centred.mean():5.2f}, trembling {trembling(session, eyes):4.2f}\n"
+        f"{'':12s}confidence {found[opened, 2].mean():.2f} open, "
         f"{found[shut, 2].mean():.2f} closed ({shut.sum()}), AUC {sure:.3f}; blink's AUC {shares:.3f}"
     )
 
