@@ -371,6 +371,8 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="folder of pictures without faces, for backgrounds")
     parser.add_argument("--faceless", type=Path, help="folder of other such pictures, to evaluate on")
     parser.add_argument("--improve", action="store_true", help="start with the weights of the file that is there")
+    parser.add_argument("--between", type=Path, metavar="CHECKPOINT", help="do not train, but export the weights half "
+                        "way between this copy of an earlier checkpoint and the present one")  # fmt: skip
     arguments = runner.parse(parser)
     path = arguments.output / NAME
     held_out = scenes.Composer(image_source(held_out=True), SIZE)
@@ -386,7 +388,12 @@ def main() -> None:
             ("detector_parts.pt", parts, 2 * arguments.batch, arguments.part_steps, arguments.rate),
             ("detector.pt", composer, arguments.batch, arguments.steps, arguments.rate / 2),
         ]
-        if arguments.improve:
+        if arguments.between:
+            make, rng = batches(composer, 64), np.random.default_rng(0)
+            inputs = (torch.from_numpy(make(rng)[0]) for _ in range(16))
+            runner.between(network, arguments.between, data.cache_folder() / phases[-1][0], 0.5, inputs)
+            phases = []
+        elif arguments.improve:
             images, _ = batches(composer, 128)(np.random.default_rng(0))
             restore.restore(network, path, torch.from_numpy(images))
             phases = phases[1:]

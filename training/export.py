@@ -18,9 +18,8 @@ import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
-from torch.optim.swa_utils import update_bn
 
-from training import augment, crops
+from training import augment, crops, runner
 from training.labels import grown_box
 from training.landmarks import Samples, checkpoint_path, to_input
 from training.networks import LANDMARK_MODELS, Exported, LandmarkConfig, LandmarkNetwork, model_path, toward_mean
@@ -39,20 +38,16 @@ def load_network(name: str, suffix: str | None = None, share: float = 0.5) -> La
     """Model `name` with the averaged weights of its checkpoint, ready to use.
 
     With the suffix of another checkpoint, of a training that went on from this one, its weights lie between the two, at
-    `share` of the way: better than both are in between (model soups: Wortsman et al. 2022). What its normalisations see
-    is then measured again.
+    `share` of the way.
     """
     network = LandmarkNetwork(LANDMARK_MODELS[name])
-    weights = torch.load(checkpoint_path(name), map_location="cpu")["average"]
     if suffix is None:
-        network.load_state_dict(weights)
+        network.load_state_dict(torch.load(checkpoint_path(name), map_location="cpu")["average"])
         return network.eval()
-    other = torch.load(checkpoint_path(name + suffix), map_location="cpu")["average"]
-    between = {k: torch.lerp(v, other[k], share) if v.is_floating_point() else v for k, v in weights.items()}
-    network.load_state_dict(between)
     samples = islice(Samples(LANDMARK_MODELS[name], 64, seed=5, synthetic=0.25), 24)
-    update_bn((to_input(torch.from_numpy(images)) for images, *_ in samples), network)
-    return network.eval()
+    inputs = (to_input(torch.from_numpy(images)) for images, *_ in samples)
+    runner.between(network, checkpoint_path(name), checkpoint_path(name + suffix), share, inputs)
+    return network
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ import copy
 import math
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -17,6 +17,7 @@ import onnx
 import onnxruntime as ort
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
@@ -159,6 +160,20 @@ def train(
             saved = time.monotonic()
     save(max(steps, first))
     return average.to("cpu", memory_format=torch.contiguous_format), losses
+
+
+def between(network: nn.Module, first: Path, second: Path, share: float, inputs: Iterable[Tensor]) -> nn.Module:
+    """Load weights between those of two checkpoints of one training, at `share` of the way; ready to use.
+
+    They can be better than both (model soups: Wortsman et al. 2022). What the normalisations see is measured on these
+    batches of inputs.
+    """
+    one, other = (torch.load(path, map_location="cpu")["average"] for path in (first, second))
+    network.load_state_dict(
+        {key: torch.lerp(v, other[key], share) if v.is_floating_point() else v for key, v in one.items()}
+    )
+    update_bn(inputs, network)
+    return network.eval()
 
 
 def export(

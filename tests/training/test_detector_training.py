@@ -172,3 +172,18 @@ def test_boxes_on_faceless_pictures_are_counted():
     pictures = [np.zeros((90, 160, 3), np.uint8), np.zeros((50, 40, 3), np.uint8)]
     assert detector.faceless_share(Knowing(), pictures, count=3) == 0
     assert detector.faceless_share(Knowing((28, 28)), pictures, count=3) == 1
+
+
+def test_weights_between_two_checkpoints(tmp_path):
+    paths = []
+    for fill in (1.0, 3.0):
+        weights = {k: torch.full_like(v, fill) for k, v in detector.DetectorNet().state_dict().items()}
+        paths.append(tmp_path / f"{fill}.pt")
+        torch.save({"average": weights}, paths[-1])
+    seen = torch.full((2, 3, 64, 64), 0.5)
+    network = runner.between(detector.DetectorNet(), *paths, 0.25, [seen])
+    assert not network.training
+    assert all((parameter == 1.5).all() for parameter in network.parameters())
+    # Statistics are measured, not mixed: the first layer sees 3 x 3 x 3 halves times 1.5, but for the picture's edge.
+    mean = network.stem[1].running_mean
+    assert float(mean[0]) == pytest.approx(27 * 0.5 * 1.5, rel=0.05)
