@@ -416,7 +416,7 @@ def percent_of_width(offsets: np.ndarray) -> np.ndarray:
 
 def trembling(session, eyes: Eyes, looks: int = 20, noise: float = 4.0, amount: float = 0.012) -> float:
     """Standard deviation of the pupils' places, % of the eye's width: every twentieth open eye is looked at so many
-    times, with camera noise of that deviation and corners that move by about 2 pixels of a large face."""
+    times, with camera noise of that deviation and corners jittered by that amount, see `jitter`."""
     chosen = np.flatnonzero(eyes.opened > 0.7)[::20]
     some = Eyes(*(getattr(eyes, f)[chosen] for f in eyes.__dataclass_fields__))
     rng, places = np.random.default_rng(0), []
