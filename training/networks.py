@@ -152,8 +152,8 @@ class LandmarkNetwork(nn.Module):
         self.register_buffer("centres", centres.view(1, 2, 1, self.cells**2), persistent=False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        positions, confidence, attention = self.answer(images)
-        return positions.transpose(1, 2), confidence, attention
+        positions, confidence, maps = self.answer(images)
+        return positions.transpose(1, 2), confidence, maps
 
     def answer(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The same with positions [b, 2, K], in as few operations as can be: on a CPU each of them costs, however
