@@ -18,9 +18,9 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-from interrupts import Interrupts
-from options import Options, parse, warnings
-from priority import set_priority
+from cli.interrupts import Interrupts
+from cli.options import Options, parse, warnings
+from cli.priority import set_priority
 
 # What needs numpy, OpenCV or onnxruntime is imported inside the functions: these libraries read their thread
 # limits while they load, and a list of cameras should not wait for the models' one.
@@ -80,7 +80,7 @@ def limit_threads(limit: int) -> None:
 
 def list_cameras(names_only: bool) -> int:
     """`--list-cameras`."""
-    import cameras
+    from capture import cameras
     from output.console import write_line
 
     for line in cameras.camera_lines(cameras.list_cameras(), names_only):
@@ -90,7 +90,7 @@ def list_cameras(names_only: bool) -> int:
 
 def list_capabilities(number: int) -> int:
     """`--list-dcaps`: of camera `number`, or of all when it is -1."""
-    import cameras
+    from capture import cameras
     from output.console import warn, write_line
 
     found = cameras.list_cameras()
@@ -110,7 +110,7 @@ def list_capabilities(number: int) -> int:
 
 def benchmark(options: Options, interrupts: Interrupts) -> int:
     """`--benchmark`: a line for each model, 0 for one that can't be timed, so that lines keep their place."""
-    from model_benchmark import MODELS, frames_per_second
+    from cli.benchmark import MODELS, frames_per_second
     from output.console import warn, write_line
     from tracking.models import ModelError
     from tracking.providers import ExecutionProvider
@@ -135,8 +135,8 @@ def benchmark(options: Options, interrupts: Interrupts) -> int:
 
 def run(options: Options, interrupts: Interrupts) -> int:
     """Tracks faces, which is what the program is for."""
+    from cli.loop import RunError, track
     from input_reader import InputError
-    from loop import RunError, track
     from output.console import Console, warn
     from tracking.models import MissingModelError, ModelError
 

@@ -14,8 +14,8 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
-from cameras import Camera, Capability, Report, capabilities, list_cameras, to_stderr
 from capture.camera import CameraDevice, CameraLink, CameraSource, CameraWatch, camera_settings, is_number
+from capture.cameras import Camera, Capability, Report, capabilities, list_cameras, to_stderr
 from capture.frames import Frames, FrameSequence, InputError, OpenCapture, Source, open_video_capture, to_bgr8
 from capture.picture import open_picture, picture_frames
 from capture.raw import raw_frames

@@ -26,8 +26,8 @@ def tracker(settings: dict, frames: np.ndarray) -> tuple[str, Callable[[np.ndarr
 
     import cv2
 
-    from output.packet import encode
-    from output.udp import PacketSender
+    from sending.packet import encode
+    from sending.udp import PacketSender
     from tracker import Tracker
 
     cv2.setNumThreads(1)

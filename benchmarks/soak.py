@@ -25,8 +25,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from output.packet import encode
 from remedian import remedian
+from sending.packet import encode
 from tracker import Tracker
 from tracking.models import LANDMARK_MODELS, available_landmark_models, default_model_dir
 

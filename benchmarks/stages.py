@@ -29,8 +29,8 @@ import tracking.pose
 from benchmarks.common import CLOCKS, Spread, load_clip, machine, one_core, pinned, table, there_and_back
 from benchmarks.options import add_tracker_options, parse_size
 from input_reader import InputReader
-from output import packet
-from output.udp import PacketSender
+from sending import packet
+from sending.udp import PacketSender
 from tracker import Tracker
 
 #: Rows of the table, in the order of a frame; True: a network runs, False: everything else.

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-import cameras as camera_list
-from cameras import Camera, Capability, Report, to_stderr
+from capture import cameras as camera_list
+from capture.cameras import Camera, Capability, Report, to_stderr
 from capture.frames import Capture, InputError, OpenCapture, open_video_capture, to_bgr8
 
 

@@ -18,8 +18,8 @@ import numpy as np
 sys.path.insert(0, __file__.rpartition("tests")[0] or ".")
 
 import facetracker
-import loop
-from cameras import Camera
+from capture.cameras import Camera
+from cli import loop
 
 FAULT, SPEED, VIDEO, *OPTIONS = sys.argv[1:]
 #: The fault comes after so many frames, and passes after so many seconds of the camera's time.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import cv2
 import numpy as np
 
-from cameras import Camera
+from capture.cameras import Camera
 
 WEBCAM = Camera(0, "HD Webcam", "/dev/video0")
 SECOND = Camera(2, "Capture Card", "/dev/video2")

@@ -1,7 +1,7 @@
 """What a host program is to the tracker: a UDP socket and a reader of its records.
 
 The reader is written from docs/packet.md with `struct` alone, so that it can't share a mistake with
-output/packet.py.
+sending/packet.py.
 """
 
 from __future__ import annotations

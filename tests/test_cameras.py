@@ -10,8 +10,8 @@ import types
 import cv2
 import pytest
 
-import cameras
-from cameras import Camera, Capability
+from capture import cameras
+from capture.cameras import Camera, Capability
 
 # --- The structures of <linux/videodev2.h>, written down a second time to check our layouts --------------
 

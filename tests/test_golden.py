@@ -19,7 +19,7 @@ import pytest
 import receiver
 from make_faces import golden
 
-from output.packet import encode
+from sending.packet import encode
 from tracker import Tracker
 from tracking import features, pose
 from tracking.detection import FaceDetector

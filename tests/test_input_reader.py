@@ -20,8 +20,8 @@ from hypothesis.extra import numpy as npst
 from input_fakes import SECOND, WEBCAM, FakeCapture, FakeClock, FakeSystem, picture
 from PIL import Image
 
-from cameras import Camera, Capability
 from capture.camera import CameraDevice, CameraLink, CameraSettings, CameraSource, CameraWatch
+from capture.cameras import Camera, Capability
 from capture.raw import raw_frames
 from input_reader import InputError, InputReader, to_bgr8
 

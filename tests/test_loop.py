@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interrupts import Interrupts
-from loop import MAX_FAILURES, Pace, RunError, frames, track_frames
-from options import parse
+from cli.interrupts import Interrupts
+from cli.loop import MAX_FAILURES, Pace, RunError, frames, track_frames
+from cli.options import parse
 from tracker import Timings
 
 
@@ -224,7 +224,7 @@ def test_a_signal_does_not_break_off_anything_else() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals to oneself are POSIX")
 def test_a_second_signal_ends_the_process(root: Path) -> None:
     script = (
-        "import os, signal, time\nfrom interrupts import Interrupts\n"
+        "import os, signal, time\nfrom cli.interrupts import Interrupts\n"
         "with Interrupts():\n"
         "    os.kill(os.getpid(), signal.SIGTERM); time.sleep(0.1); print('noted', flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGTERM); time.sleep(30)\n"

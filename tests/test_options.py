@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-import priority
-from options import Options, build_parser, parse, warnings
+from cli import priority
+from cli.options import Options, build_parser, parse, warnings
 
 TABLE = """
 -i --ip                     str    127.0.0.1
@@ -145,7 +145,7 @@ def test_too_many_faces_for_a_datagram() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nice levels are POSIX")
 def test_priority(root) -> None:
-    script = "import os, priority; priority.set_priority({}); print(os.getpriority(os.PRIO_PROCESS, 0))"
+    script = "import os; from cli import priority; priority.set_priority({}); print(os.getpriority(os.PRIO_PROCESS, 0))"
     for level in (0, 1):  # lowering the priority is open to everyone; the nice level is at least this one's
         run = [sys.executable, "-c", script.format(level)]
         nice = subprocess.run(run, cwd=root, capture_output=True, text=True, check=True).stdout

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from make_faces import golden, golden_face, make_face
 
-from output.packet import RECORD, decode, encode
+from sending.packet import RECORD, decode, encode
 from tracking.features import FEATURE_NAMES
 
 f32 = np.float32

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from options import Options, build_parser
+from cli.options import Options, build_parser
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

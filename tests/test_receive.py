@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from make_faces import make_face
 
-from output import receive
-from output.packet import decode, encode
-from output.receive import read_recording, replay, write_recording
+from sending import receive
+from sending.packet import decode, encode
+from sending.receive import read_recording, replay, write_recording
 
 
 def datagram(seed: int = 0, faces: int = 1) -> bytes:
@@ -43,7 +43,7 @@ def recording(entries: list[tuple[float, bytes]]) -> io.BytesIO:
 
 def start(root, *arguments, **options) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-m", "output.receive", *map(str, arguments)],
+        [sys.executable, "-m", "sending.receive", *map(str, arguments)],
         cwd=root,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

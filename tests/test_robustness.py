@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import soak
-from output.packet import encode
 from remedian import remedian
+from sending.packet import encode
 from tracker import Tracker
 from tracking.faces import Face
 from tracking.models import default_model_dir

@@ -8,8 +8,8 @@ import sys
 import pytest
 from receiver import Receiver
 
-from output import udp
-from output.udp import PacketSender
+from sending import udp
+from sending.udp import PacketSender
 
 ONE = bytes(1785)
 
@@ -215,7 +215,7 @@ def test_a_receiver_that_answers_with_a_flood(capsys):
 def test_a_network_that_is_down(root):
     """In a network namespace of its own, where not even the loopback is up."""
     program = (
-        "from output.udp import PacketSender\n"
+        "from sending.udp import PacketSender\n"
         "with PacketSender('127.0.0.1,192.0.2.1,255.255.255.255', 11573) as sender:\n"
         "    for _ in range(100): sender.send(bytes(1785))\n"
         "print('end')\n"

@@ -1,9 +1,9 @@
 """A receiver for people who write receivers: shows, plots, records and replays what a tracker sends.
 
-    python -m output.receive                           a live table of what arrives
-    python -m output.receive --plot                    a window with points, head and features
-    python -m output.receive --record talk.osfrec      store it as well
-    python -m output.receive --replay talk.osfrec      send it again, as it came, without a camera
+    python -m sending.receive                           a live table of what arrives
+    python -m sending.receive --plot                    a window with points, head and features
+    python -m sending.receive --record talk.osfrec      store it as well
+    python -m sending.receive --replay talk.osfrec      send it again, as it came, without a camera
 
 A recording is the eight bytes `OSFREC1\\n`, then for each datagram a float64 (seconds since the one before,
 0 for the first), a uint32 (its length in bytes) and the datagram itself, all little-endian.
@@ -23,8 +23,8 @@ from typing import BinaryIO
 import numpy as np
 
 from output.console import warn, write_line
-from output.packet import decode
-from output.udp import PacketSender
+from sending.packet import decode
+from sending.udp import PacketSender
 from tracking.features import FEATURE_NAMES
 
 MAGIC = b"OSFREC1\n"
@@ -250,7 +250,7 @@ def receive(
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m output.receive", description="Show, plot, record and replay what a face tracker sends."
+        prog="python -m sending.receive", description="Show, plot, record and replay what a face tracker sends."
     )
     parser.add_argument("--ip", default="127.0.0.1", help="address to listen at, or to replay to (%(default)s)")
     parser.add_argument("--port", type=int, default=11573, help="its port (%(default)s)")

@@ -13,7 +13,7 @@ from tracking.providers import ExecutionProvider
 
 MODELS = (3, 2, 1, 0, -1, -2, -3)  # host programs take the printed lines in this order
 RUNS = 100
-PICTURE = Path(__file__).resolve().parent / "models" / "benchmark_face.png"  # a frame of the sample clip
+PICTURE = Path(__file__).resolve().parent.parent / "models" / "benchmark_face.png"  # a frame of the sample clip
 
 
 def frames_per_second(

@@ -4,7 +4,7 @@ import errno
 import socket
 
 from output.console import warn
-from output.packet import RECORD
+from sending.packet import RECORD
 
 MAX_RECORDS = 39  # a datagram of more faces is never sent
 _BUFFER = 65536  # bytes; a system with a smaller one (macOS: 9216) refuses datagrams of six faces

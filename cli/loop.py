@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from cli.interrupts import Interrupts
+from cli.options import Options
 from input_reader import InputError, InputReader
-from interrupts import Interrupts
-from options import Options
 from output.console import Console, warn
 from output.data_log import DataLog
-from output.packet import encode
 from output.shape_file import write_shape
-from output.udp import PacketSender
+from sending.packet import encode
+from sending.udp import PacketSender
 from tracker import Timings, Tracker
 from tracking.faces import Face
 
