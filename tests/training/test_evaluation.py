@@ -11,7 +11,8 @@ pytest.importorskip("onnxruntime")
 from tiny_models import constant_model  # noqa: E402
 
 from tracking.landmarks import LandmarkModel  # noqa: E402
-from training import answers, blinks, clips, data, evaluate  # noqa: E402
+from training import data, evaluate  # noqa: E402
+from training.tables import answers, blinks, clips  # noqa: E402
 
 
 @pytest.fixture
@@ -220,7 +221,7 @@ def test_overlap_of_boxes():
 
 def test_drawn_motions_reach_their_ends():
     pytest.importorskip("numba", reason="numba is not installed (training/requirements.txt)")
-    from training import drawn
+    from training.tables import drawn
 
     times = np.arange(drawn.FRAMES) / drawn.FRAMES
     for axis, (name, reach) in enumerate((("turn", 75), ("nod", 35), ("lean", 50))):
@@ -232,7 +233,7 @@ def test_drawn_motions_reach_their_ends():
 
 def test_drawn_lids_are_shut_and_open_as_asked():
     pytest.importorskip("numba", reason="numba is not installed (training/requirements.txt)")
-    from training import drawn
+    from training.tables import drawn
 
     rng = np.random.default_rng(0)
     for right, left in blinks.LIDS.values():

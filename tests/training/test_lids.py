@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("tqdm", reason="training needs tqdm (training/requirements.txt)")
 
 from training import data, labels, lids  # noqa: E402
-from training.blinks import lid_gaps  # noqa: E402
+from training.tables.blinks import lid_gaps  # noqa: E402
 
 
 def drawn_face(roll: float) -> tuple[np.ndarray, np.ndarray]:

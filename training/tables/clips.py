@@ -14,8 +14,8 @@ import numpy as np
 
 from tracking.landmarks import MIN_CROP
 from training import data, labels
-from training.answers import MissingError, Model, converged, held_out_faces, load_drawn, table
 from training.labels import face_size, grown_box
+from training.tables.answers import MissingError, Model, converged, held_out_faces, load_drawn, table
 
 HELD = 0.08  # of the face's size
 FRAME = (240, 320)  # height, width of the moving camera's picture

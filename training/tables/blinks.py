@@ -1,6 +1,6 @@
 """Tables about blinks and winks: how well the lids' gaps tell closed eyes from open ones, beside FaceMesh.
 
-    mesh-venv/bin/python -m training.blinks   # FaceMesh's points of the drawn stills -> drawn_mesh.npz
+    mesh-venv/bin/python -m training.tables.blinks   # FaceMesh's points of the drawn stills -> drawn_mesh.npz
 
 The area under the ROC curve (AUC) is the chance that of one open and one closed eye the open one has the larger gap.
 closed_eyes.json lists images whose eyes we have looked at: "closed" shut both, "open" are clearly open.
@@ -15,9 +15,9 @@ import numpy as np
 from tqdm import tqdm
 
 from training import data, labels
-from training.answers import MissingError, Model, converged, load_drawn, table
 from training.data import EYES_OF_66, EYES_OF_MESH
 from training.labels import grown_box
+from training.tables.answers import MissingError, Model, converged, load_drawn, table
 
 # Whether the right and the left eye are shut, by the kind of the drawn stills.
 LIDS = {"open": (False, False), "right shut": (True, False), "left shut": (False, True), "shut": (True, True)}
@@ -110,7 +110,7 @@ def winks(compared: list[Model]) -> None:
     header = ["model", "eye closed or open, AUC", "which eye winks, AUC", "whether one winks, AUC"]
     table(f"Blinks and winks on {len(chosen)} drawn heads, {one} of which wink", header, rows)
     if mesh is None:
-        print(f"\nNo FaceMesh beside them: {path.name} is not in {path.parent} (training.blinks makes it).")
+        print(f"\nNo FaceMesh beside them: {path.name} is not in {path.parent} (training.tables.blinks makes it).")
 
 
 def make_mesh() -> None:

@@ -142,10 +142,10 @@ def load_crops(name: str = "crops") -> crops.Crops:
 
 
 def load_drawn(name: str) -> dict[str, np.ndarray]:
-    """The arrays of `drawn_{name}.npz`: 'clips' or 'stills', see training.drawn. MissingError before they were made."""
+    """The arrays of `drawn_{name}.npz`: "clips" or "stills", see tables.drawn. MissingError before they were made."""
     path = data.cache_folder() / f"drawn_{name}.npz"
     if not path.exists():
-        raise MissingError(f"{path.name} is not in {path.parent} (training.drawn makes it)")
+        raise MissingError(f"{path.name} is not in {path.parent} (training.tables.drawn makes it)")
     with np.load(path) as stored:
         return dict(stored)
 

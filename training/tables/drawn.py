@@ -1,8 +1,8 @@
 """Draws the heads that the landmark models are tested with: clips of moving heads, and heads at set turns and with set
 lids, all with exact truth.
 
-    python -m training.drawn                    # -> drawn_clips.npz and drawn_stills.npz in the cache folder
-    python -m training.drawn --sheet sheet.png  # some of both to look at
+    python -m training.tables.drawn                    # -> drawn_clips.npz and drawn_stills.npz in the cache folder
+    python -m training.tables.drawn --sheet sheet.png  # some of both to look at
 
 The people are none that models are trained on: their seed is one that no training heads are made with.
 """
@@ -16,7 +16,6 @@ import numpy as np
 from tqdm import tqdm
 
 from training import crops, data
-from training.blinks import LIDS
 from training.heads import (
     FACE_MIDDLE,
     NECK,
@@ -33,6 +32,7 @@ from training.heads import (
     random_scene,
     render,
 )
+from training.tables.blinks import LIDS
 
 SEED = 900
 FRAME = (240, 320)  # height, width of a clip

@@ -1,0 +1,1 @@
+"""The tables that say how good the models are, and what is measured for them."""
