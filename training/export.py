@@ -21,8 +21,9 @@ from onnx import numpy_helper
 
 from training import augment, crops, runner
 from training.labels import grown_box
-from training.landmarks import Samples, checkpoint_path, to_input
+from training.landmarks import checkpoint_path
 from training.networks import LANDMARK_MODELS, Exported, LandmarkConfig, LandmarkNetwork, model_path, toward_mean
+from training.samples import Samples, to_input
 
 OPSET = 17  # the newest that onnxruntime 1.17 reads without doubt
 # Mean confidence that nine in ten good faces pass, and that 99 in 100 non-faces stay under. Models for small inputs

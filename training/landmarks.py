@@ -11,211 +11,26 @@ from __future__ import annotations
 
 import argparse
 import copy
-import functools
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from training import augment, crops, data, lids, restore
-from training.labels import MEAN, STD, grown_box
+from training import augment, crops, data, restore
+from training.labels import grown_box
+from training.loss import Loss
 from training.networks import LANDMARK_MODELS, LandmarkConfig, LandmarkNetwork, adopt, model_path
+from training.samples import Batch, Samples, group_points, mirror_order, to_input
 
-# Upper and lower point of each lid and lip gap: their distances are what blinks and speech are read from.
-GAPS = np.array([(37, 41), (38, 40), (43, 47), (44, 46), (59, 65), (60, 64), (61, 63)])
-LIDS = 4  # that many of them are the lids'
-# The same of lm_modelT's points, of which one stands for the lid or the lip.
-GAPS30, LIDS30 = data.POINTS30_OF_66[GAPS[[0, 2, 4]]], 2
-NO_FACE_SHARE = 0.12
-CLOSED_SHARE = 0.2  # of the pictures of faces get their eyes closed
 CHECKPOINT_SECONDS = 180
 RECORD_AFTER = 6  # steps after which a GPU's kernels are chosen and its memory is laid out
-
-
-# --- samples ----------------------------------------------------------------------------------------------------
-
-
-def group_points(points: np.ndarray, count: int) -> np.ndarray:
-    """The 66 points [..., 66, 2] as a model's `count` points: themselves, or what lm_modelT's 30 stand for."""
-    if count == data.POINTS:
-        return points
-    return np.stack([points[..., members, :].mean(-2) for members in data.MEMBERS_OF_30], -2)
-
-
-def sampling_weights(faces: crops.Crops) -> np.ndarray:
-    """How often each face is drawn [n]: rare poses and expressions more often, people with many pictures less."""
-    p = faces.points
-    right, left = p[:, data.RIGHT_OUTER_CORNER], p[:, data.LEFT_OUTER_CORNER]
-    axis = (left - right) / np.linalg.norm(left - right, axis=-1, keepdims=True)
-    width = np.linalg.norm(p[:, 15] - p[:, 1], axis=-1)
-    turn = np.abs(((p[:, 30] - (p[:, 1] + p[:, 15]) / 2) * axis).sum(-1)) / width
-    eyes = data.eye_distance(p)
-    gaps = np.linalg.norm(p[:, GAPS[:, 0]] - p[:, GAPS[:, 1]], axis=-1) / eyes[:, None]
-    lids, lips = gaps[:, :LIDS].mean(1), gaps[:, LIDS:].mean(1)
-    wink = np.abs(gaps[:, :2].mean(1) - gaps[:, 2:4].mean(1))
-    weight = 1 + 2.0 * (turn > 0.2) + 2.0 * (turn > 0.35) + 1.0 * (lids < 0.06) + 1.0 * (lips > 0.12)
-    weight += 1.0 * (wink > 0.04)
-    _, person, count = np.unique(faces.persons, return_inverse=True, return_counts=True)
-    weight /= np.sqrt(count[person])
-    weight[faces.held_out] = 0
-    return weight / weight.sum()
-
-
-def mirror_order(count: int) -> np.ndarray:
-    """For each of a model's `count` points, the number of the one it becomes in a mirror [count]."""
-    if count == data.POINTS:
-        return data.MIRROR
-    return np.array([data.POINTS30_OF_66[data.MIRROR[members[0]]] for members in data.MEMBERS_OF_30])
-
-
-@dataclass
-class Batch:
-    """Tensors of one batch."""
-
-    images: Tensor  # [b, R, R, 3] uint8 BGR
-    points: Tensor  # [b, K, 2] shares of the crop's side
-    weight: Tensor  # [b, K] certainty of the label; 0 without a face
-    boxes: Tensor  # [b, 4] x, y, width, height of the crop; neighbours (0 1, 2 3, ...) are two views of one sample
-
-    @property
-    def is_face(self) -> Tensor:
-        """[b] 1 for faces, 0 for anything else."""
-        return (self.weight.sum(1) > 0).float()
-
-    def mirrored(self, order: Tensor) -> Batch:
-        """The batch as mirrors would show it; `order` [K]: which point each one becomes."""
-        shares, boxes = self.points[:, order].clone(), self.boxes.clone()
-        shares[..., 0] = 1 - shares[..., 0]
-        boxes[:, 0] = -boxes[:, 0] - boxes[:, 2]
-        return Batch(self.images.flip(2), shares, self.weight[:, order], boxes)
-
-    def copy_(self, other: Batch) -> None:
-        """Takes over another batch of the same size, in the same memory."""
-        self.images.copy_(other.images)
-        self.points.copy_(other.points)
-        self.weight.copy_(other.weight)
-        self.boxes.copy_(other.boxes)
-
-
-class Samples(IterableDataset):
-    """Endless augmented batches, (images, points, weight, boxes) as numpy arrays; see Batch.
-
-    `synthetic` is the share of synthetic heads, where training.crops has made them.
-    """
-
-    def __init__(self, config: LandmarkConfig, batch: int, seed: int, synthetic: float = 0.0) -> None:
-        self.config, self.batch, self.seed, self.synthetic = config, batch, seed, synthetic
-
-    def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
-        cv2.setNumThreads(1)
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        sources = [crops.load()]
-        if self.synthetic and (data.cache_folder() / "synthetic.npz").exists():
-            sources.append(crops.load("synthetic"))
-        cumulatives = [np.cumsum(sampling_weights(faces)) for faces in sources]
-        side, count = self.config.side, self.config.points
-        while True:
-            images = np.empty((self.batch, side, side, 3), np.uint8)
-            points = np.zeros((self.batch, count, 2), np.float32)
-            weight = np.zeros((self.batch, count), np.float32)
-            boxes = np.zeros((self.batch, 4), np.float32)
-            for b in range(0, self.batch, 2):
-                which = int(len(sources) > 1 and rng.random() < self.synthetic)
-                faces, cumulative = sources[which], cumulatives[which]
-                i = min(int(np.searchsorted(cumulative, rng.random())), len(cumulative) - 1)
-                image, truth = faces.image(i), faces.points[i].astype(np.float64)
-                if which == 0 and rng.random() < CLOSED_SHARE:
-                    image, truth = lids.random_lids(image, truth, rng)
-                face = (image, truth, side, faces.backgrounds, rng)
-                if rng.random() < NO_FACE_SHARE:
-                    images[b], images[b + 1] = (augment.no_face_sample(*face) for _ in range(2))
-                    continue
-                certainty = 0.02 / (0.01 + faces.spread[i])
-                certainty = np.clip(group_points(np.repeat(certainty[:, None], 2, 1), count)[:, 0], 0.1, 1.5)
-                for k, view in enumerate(augment.face_sample(*face, views=2), b):
-                    images[k], points[k], boxes[k] = view.image, group_points(view.shares, count), view.box
-                    weight[k] = certainty
-            yield images, points, weight, boxes
-
-
-def to_input(images: Tensor) -> Tensor:
-    """BGR uint8 [b, h, w, 3] -> the networks' input, RGB float32 [b, 3, h, w]."""
-    scale, shift = _normalisation(images.device)
-    return images.flip(-1).permute(0, 3, 1, 2).float().mul_(scale).sub_(shift)
-
-
-@functools.cache
-def _normalisation(device: torch.device) -> tuple[Tensor, Tensor]:
-    """Scale and shift [1, 3, 1, 1] of RGB; kept, as to bring them to a GPU makes it wait."""
-    return tuple(torch.from_numpy(v).to(device).view(1, 3, 1, 1) for v in (1 / (255 * STD), MEAN / STD))
-
-
-# --- loss -------------------------------------------------------------------------------------------------------
-
-
-class Loss(nn.Module):
-    """What a landmark network is to make small, for the settings of a model."""
-
-    def __init__(self, config: LandmarkConfig) -> None:
-        super().__init__()
-        self.steady = config.steady
-        gaps, of_lids = (GAPS, LIDS) if config.points == data.POINTS else (GAPS30, LIDS30)
-        self.register_buffer("upper", torch.from_numpy(gaps[:, 0].copy()))
-        self.register_buffer("lower", torch.from_numpy(gaps[:, 1].copy()))
-        self.register_buffer("gap_weight", torch.tensor([config.lids] * of_lids + [1.0] * (len(gaps) - of_lids)))
-
-    def forward(
-        self, output: tuple[Tensor, Tensor, Tensor], batch: Batch, map_share: Tensor | float | None = None
-    ) -> Tensor:
-        """Position error in shares of the face size, gap error, distance of the two views' points, confidence, and,
-        `map_share` times, how far the maps look from the points."""
-        positions, logits, maps = output
-        count = positions.shape[1]
-        is_face = batch.is_face
-        faces = is_face.sum().clamp(min=1)
-        span = batch.points.amax(1) - batch.points.amin(1)
-        size = torch.sqrt(span[:, 0] * span[:, 1]).clamp(min=0.05)[:, None]
-        difference = (positions - batch.points) / size[..., None]
-        distance = torch.sqrt((difference**2).sum(-1) + 1e-8)
-        softened = torch.sqrt(distance**2 + 0.004**2)
-        total = (softened * batch.weight).sum() / faces / count * 20
-
-        gap = difference.index_select(1, self.upper) - difference.index_select(1, self.lower)
-        sure = torch.minimum(batch.weight.index_select(1, self.upper), batch.weight.index_select(1, self.lower))
-        error = torch.sqrt((gap**2).sum(-1) + 1e-6)
-        total = total + (error * sure * self.gap_weight).sum() / faces / len(self.upper) * 5
-
-        # Two views of a picture must have their points in the same places: that is what holds them still.
-        places = positions * batch.boxes[:, None, 2:] + batch.boxes[:, None, :2]
-        apart = torch.sqrt(((places[0::2] - places[1::2]) ** 2).sum(-1) + 1e-6)
-        total = total + (apart * is_face[0::2, None]).sum() / faces / count * self.steady
-
-        if map_share is not None:
-            cells = math.isqrt(maps.shape[-1])
-            axis = (torch.arange(cells, device=positions.device) + 0.5) / cells
-            near = torch.exp(-(((batch.points[..., None] - axis) * cells) ** 2) / (2 * 0.8**2))  # [b, K, 2, cells]
-            target = (near[:, :, 1, :, None] * near[:, :, 0, None, :]).flatten(2)
-            inside = target.sum(-1)
-            target = target / inside.clamp(min=1e-6)[..., None]
-            cross_entropy = -(target * torch.log_softmax(maps, -1)).sum(-1)
-            total = total + map_share * (cross_entropy * batch.weight * (inside > 0.5)).sum() / faces / count
-
-        # A point deserves confidence when it is within some percent of the face's size.
-        right = ((0.14 - distance.detach()) / 0.08).clamp(0, 1) * is_face[:, None]
-        return total + 0.5 * functional.binary_cross_entropy_with_logits(logits, right)
-
-
-# --- loop -------------------------------------------------------------------------------------------------------
 
 
 @torch.no_grad()

@@ -9,8 +9,9 @@ torch = pytest.importorskip("torch", reason="training needs torch (training/requ
 pytest.importorskip("onnx", reason="exporting needs onnx (training/requirements.txt)")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-from training import augment, crops, data, export, labels, landmarks, pack  # noqa: E402
+from training import augment, crops, data, export, labels, landmarks, pack, samples  # noqa: E402
 from training.export import calibrate, write  # noqa: E402
+from training.loss import Loss  # noqa: E402
 from training.networks import (  # noqa: E402
     LANDMARK_MODELS,
     ContractMaps,
@@ -73,7 +74,7 @@ def test_the_30_points_mirror_each_other_and_belong_to_their_groups():
         assert set(data.POINTS30_OF_66[group]) == {point}
         assert tuple(sorted(data.MIRROR[group].tolist())) in members
     points = np.random.default_rng(0).random((66, 2))
-    thirty = landmarks.group_points(points, 30)
+    thirty = samples.group_points(points, 30)
     fitted = [0, 2, 8, 14, 16, 27, 30]  # by the pose, beside 33, which stands for all nostrils
     assert np.allclose(thirty[data.POINTS30_OF_66[fitted]], points[fitted])
 
@@ -101,7 +102,7 @@ def test_samples_keep_points_on_the_picture(made_crops):
 
 
 def test_weights_never_draw_held_out_people(made_crops):
-    weight = landmarks.sampling_weights(made_crops)
+    weight = samples.sampling_weights(made_crops)
     assert weight[7] == 0
     assert (weight[:7] > 0).all()
 
@@ -109,12 +110,12 @@ def test_weights_never_draw_held_out_people(made_crops):
 @pytest.mark.parametrize("name", ["T", "V"])
 def test_a_few_steps_reduce_the_loss(made_crops, name):
     config = LANDMARK_MODELS[name]
-    batch = landmarks.Batch(*map(torch.from_numpy, next(iter(landmarks.Samples(config, 8, seed=1)))))
+    batch = samples.Batch(*map(torch.from_numpy, next(iter(samples.Samples(config, 8, seed=1)))))
     network = LandmarkNetwork(config)
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
     losses = []
     for _ in range(12):
-        loss = landmarks.Loss(config)(network(landmarks.to_input(batch.images)), batch, 0.1)
+        loss = Loss(config)(network(samples.to_input(batch.images)), batch, 0.1)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -126,8 +127,8 @@ def test_non_faces_teach_confidence_only(made_crops):
     config = LANDMARK_MODELS["T"]
     network = LandmarkNetwork(config)
     shapes = (4, 30, 2), (4, 30), (4, 4)
-    empty = landmarks.Batch(torch.zeros(4, 56, 56, 3, dtype=torch.uint8), *(torch.zeros(shape) for shape in shapes))
-    landmarks.Loss(config)(network(landmarks.to_input(empty.images)), empty, 0.1).backward()
+    empty = samples.Batch(torch.zeros(4, 56, 56, 3, dtype=torch.uint8), *(torch.zeros(shape) for shape in shapes))
+    Loss(config)(network(samples.to_input(empty.images)), empty, 0.1).backward()
     assert network.maps.weight.grad.abs().max() == 0
     assert network.confidence[0].weight.grad.abs().max() > 0
 
@@ -291,8 +292,8 @@ def test_packed_crops_come_back(made_crops, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["3", "T"])
 def test_a_mirrored_batch_has_its_points_on_the_same_pixels(made_crops, name):
     config = LANDMARK_MODELS[name]
-    batch = landmarks.Batch(*map(torch.from_numpy, next(iter(landmarks.Samples(config, 8, seed=1)))))
-    order = landmarks.mirror_order(config.points)
+    batch = samples.Batch(*map(torch.from_numpy, next(iter(samples.Samples(config, 8, seed=1)))))
+    order = samples.mirror_order(config.points)
     assert np.array_equal(order[order], np.arange(config.points))
     twin = batch.mirrored(torch.from_numpy(order))
     faces = batch.is_face.bool()
@@ -316,8 +317,8 @@ def test_between_two_trainings(made_crops):
     assert not torch.equal(one[key], other[key])
     torch.testing.assert_close(mean.state_dict()[key], 0.75 * one[key] + 0.25 * other[key])
     # Its normalisations have seen samples: what goes into the first is as large as it expects.
-    made, *_ = next(iter(landmarks.Samples(LANDMARK_MODELS["T"], 64, seed=5)))
-    images = landmarks.to_input(torch.from_numpy(made))
+    made, *_ = next(iter(samples.Samples(LANDMARK_MODELS["T"], 64, seed=5)))
+    images = samples.to_input(torch.from_numpy(made))
     with torch.no_grad():
         seen = mean.stem[0](images).var((0, 2, 3))
     torch.testing.assert_close(mean.stem[1].running_var, seen, rtol=0.3, atol=0.05)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training import crops, data, labels
+from training import blending, crops, data, labels
 from training.labels import grown_box
 
 # Input side, logit factor and points of the files that differ from lm_model0 to lm_model4.
@@ -105,7 +105,7 @@ def style_free_error(answers: np.ndarray, truth: np.ndarray, grouped: bool = Fal
     answers, truth: [n, 66, 2]. The mean offset of each point in the eye-aligned frame is taken off. `grouped` gives
     the error of the 30 points of lm_modelT, [n, 30].
     """
-    _, matrix = labels.eye_frame(truth)
+    _, matrix = blending.eye_frame(truth)
     residual = np.einsum("nki,nij->nkj", answers - truth, matrix)
     if grouped:
         residual = thirty(residual)
