@@ -8,13 +8,14 @@ hair, eyes, clothing, glasses, light and background are made here.
     head, camera, scene = random_head(model, rng), random_camera(rng), random_scene(rng)
     rendering = render(model, head, camera, scene, (256, 256))
 
-`model` is the mesh, `people` and `surroundings` draw the lots, `skin`, `hair` and `things` dress a head, `rendering`
-makes the picture with `rasterizer`, and `dataset` gathers many.
+`model` is the mesh, with a `tongue`; `expressions`, `people` and `surroundings` draw the lots; `skin`, `hair` and
+`things` dress a head; `rendering` makes the picture with `rasterizer`, and `dataset` gathers many.
 
     python -m training.heads --count 1000 --out cache/heads.npz --size 256 --seed 0
 """
 
 from training.heads.dataset import EXPRESSION_NAMES, make_dataset, random_rendering
+from training.heads.expressions import VISEMES, gaze, mirrored, possible, random_expression, random_shapes
 from training.heads.geometry import head_rotation
 from training.heads.model import (
     FACE_MIDDLE,
@@ -26,13 +27,14 @@ from training.heads.model import (
     data_folder,
 )
 from training.heads.parameters import HAIR_STYLES, Appearance, Camera, HeadParameters, Rendering, Scene
-from training.heads.people import VISEMES, gaze, random_appearance, random_expression, random_head
+from training.heads.people import random_appearance, random_head
 from training.heads.rendering import Actor, render
-from training.heads.surroundings import random_background, random_camera, random_scene
+from training.heads.surroundings import fitting_light, random_background, random_camera, random_scene
 
 __all__ = [
-    "Actor", "Appearance", "Camera", "EXPRESSION_NAMES", "FACE_MIDDLE", "HAIR_STYLES", "HeadModel", "HeadParameters",
-    "LANDMARKS", "MIRROR_66", "NECK", "REPOSITORY", "Rendering", "Scene", "VISEMES", "data_folder", "gaze",
-    "head_rotation", "make_dataset", "random_appearance", "random_background", "random_camera", "random_expression",
-    "random_head", "random_rendering", "random_scene", "render",
+    "Actor", "Appearance", "Camera", "EXPRESSION_NAMES", "FACE_MIDDLE", "HAIR_STYLES", "HeadModel",
+    "HeadParameters", "LANDMARKS", "MIRROR_66", "NECK", "REPOSITORY", "Rendering", "Scene", "VISEMES",
+    "data_folder", "fitting_light", "gaze", "head_rotation", "make_dataset", "mirrored", "possible",
+    "random_appearance", "random_background", "random_camera", "random_expression", "random_head",
+    "random_rendering", "random_scene", "random_shapes", "render",
 ]  # fmt: skip

@@ -1,48 +1,68 @@
 """Many random heads as arrays."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
+from training.heads.expressions import PAIRED, SINGLE, random_shapes
 from training.heads.model import HeadModel
-from training.heads.parameters import Rendering, Scene
+from training.heads.parameters import Rendering
 from training.heads.people import random_head
-from training.heads.rendering import render
-from training.heads.surroundings import random_camera, random_scene
+from training.heads.rendering import Actor, render, texture_size
+from training.heads.surroundings import fitting_light, random_camera, random_scene
 
 
 def random_rendering(model: HeadModel, rng: np.random.Generator, size: int = 256,
                      background: Callable[[np.random.Generator], np.ndarray] | None = None,
-                     supersample: int = 2) -> Rendering:  # fmt: skip
-    """One random head, the whole face in the picture: what the command line caches. size: height and width."""
-    head = random_head(model, rng)
-    scene = random_scene(rng, background)
+                     supersample: int = 2, actor: Actor | None = None) -> Rendering:  # fmt: skip
+    """One random head, the whole face in the picture: what the command line caches. size: height and width; actor: who
+    it is, or anybody."""
+    head = random_head(model, rng, face=random_shapes)
+    if actor is not None:
+        head = replace(head, identity=actor.identity, appearance=actor.look)
+    scene = fitting_light(random_scene(rng, background), head.appearance)
     camera = random_camera(rng, head.rotation)
-    # Skin that is darker gets a longer exposure, as a camera would, but not all the way.
-    brightness = float(np.mean(head.appearance.skin))
-    scene = Scene(scene.lights, scene.light_colors, scene.sky, scene.ground, scene.background,
-                  scene.exposure * (0.35 / brightness) ** 0.45, scene.shadows)  # fmt: skip
-    return render(model, head, camera, scene, (size, size), supersample)
+    return render(model, head, camera, scene, (size, size), supersample, actor)
 
 
-EXPRESSION_NAMES = sorted({*(f"{n}_{s}" for n in (
-    "browDown", "browInnerUp", "browOuterUp", "cheekPuff", "cheekSquint", "eyeBlink", "eyeLookDown", "eyeLookIn",
-    "eyeLookOut", "eyeLookUp", "eyeSquint", "eyeWide", "mouthDimple", "mouthFrown", "mouthLowerDown", "mouthPress",
-    "mouthSmile", "mouthStretch", "mouthUpperUp", "noseSneer") for s in "LR"),
-    "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthFunnel", "mouthLeft", "mouthPucker",
-    "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper"})  # fmt: skip
+def random_actor(model: HeadModel, rng: np.random.Generator, size: int = 256) -> Actor:
+    """A random person, ready to be drawn in pictures of that height."""
+    person = random_head(model, rng)
+    return Actor.prepare(model, person.identity, person.appearance, texture_size(size))
+
+
+# A person's hair and skin take longer than the picture of it, so each one is drawn in several moments.
+MOMENTS = 3
+
+
+def person_of(index: int) -> tuple[int, int]:
+    """The number of the person that head `index` of a data set shows. Those at every tenth place, which training holds
+    out, are shown at no other."""
+    block, place = divmod(index, 10)
+    return (block // MOMENTS, 0) if place == 0 else (block, 1 + (place - 1) // MOMENTS)
+
+
+LOOKS = ("eyeLookDown", "eyeLookIn", "eyeLookOut", "eyeLookUp")
+EXPRESSION_NAMES = sorted([*(f"{name}_{side}" for name in (*PAIRED, *LOOKS) for side in "LR"), *SINGLE])
 
 
 def make_dataset(model: HeadModel, count: int, size: int, seed: int,
                  background: Callable[[np.random.Generator], np.ndarray] | None = None) -> dict:  # fmt: skip
     """`count` random heads as arrays: images (n, size, size, 3) BGR uint8, points (n, 66, 2) and pupils (n, 2, 2)
     row, column, visible (n, 66), pupils_visible (n, 2), eye_open (n, 2), expression (n, k) with expression_names,
-    pose (n, 3) yaw, pitch, roll in degrees. Head i depends on (seed, i) alone."""
+    person (n, 2) number of who it is, pose (n, 3) yaw, pitch, roll in degrees. Head i depends on (seed, i) alone."""
     from tqdm import tqdm  # of the training requirements; the renderer itself does without
 
-    rows = []
+    rows: list[Rendering] = []
+    actors: dict[bool, tuple[tuple[int, int], Actor]] = {}  # the last one held out, and the last of the others
     for i in tqdm(range(count), unit="head"):
-        rows.append(random_rendering(model, np.random.default_rng([seed, i]), size, background))
+        person = person_of(i)
+        held_out = person[1] == 0
+        if held_out not in actors or actors[held_out][0] != person:
+            actors[held_out] = person, random_actor(model, np.random.default_rng([seed, 1, *person]), size)
+        rng = np.random.default_rng([seed, i])
+        rows.append(random_rendering(model, rng, size, background, actor=actors[held_out][1]))
     return {
         "images": np.stack([r.image for r in rows]),
         "points": np.stack([r.points for r in rows]).astype(np.float32),
@@ -52,5 +72,6 @@ def make_dataset(model: HeadModel, count: int, size: int, seed: int,
         "eye_open": np.stack([r.eye_open for r in rows]).astype(np.float32),
         "expression": np.array([[r.expression.get(n, 0.0) for n in EXPRESSION_NAMES] for r in rows], np.float32),
         "expression_names": np.array(EXPRESSION_NAMES),
+        "person": np.array([person_of(i) for i in range(count)]),
         "pose": np.array([r.rotation for r in rows], np.float32),
     }

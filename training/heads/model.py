@@ -14,6 +14,7 @@ import numpy as np
 from training.heads import rasterizer
 from training.heads.geometry import smoothstep, unit
 from training.heads.rasterizer import EYE, SKIN, WET
+from training.heads.tongue import Tongue
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -48,6 +49,7 @@ LASH_SHEETS = tuple(range(25351, 26719, 114))  # 12 sheets: 3 upper and 3 lower,
 
 SKULL = np.array([0.0, 4.0, 0.5], np.float32)  # the point that hair grows away from
 NECK = np.array([0.0, -9.0, -2.0], np.float32)  # the point that the head turns about
+LOWER_LIP = [64, 55]  # of the 66 points: its middle, inside and outside
 FACE_MIDDLE = np.array([0.0, 0.5, 8.0], np.float32)
 
 
@@ -127,6 +129,8 @@ class HeadModel:
                 points[:] += np.float32(weight) * self.expression[self.expression_names.index(name)]
 
         for name, weight in expression.items():
+            if name == "tongueOut":  # the mesh has no such expression
+                continue
             if name.startswith("eyeLook"):  # lids follow the eye less the more they are closed
                 add(name, weight * (1 - expression.get("eyeBlink" + name[-2:], 0.0)))
             elif not name.startswith("eyeBlink"):
@@ -137,7 +141,14 @@ class HeadModel:
             name = f"eyeBlink_{side}"
             closes = -lid_gaps(self.expression[self.expression_names.index(name)][self.anatomy])["RL".index(side)]
             add(name, expression.get(name, 0.0) * np.clip((gap + 0.02) / closes, 0.3, 1.6))
+        lip = points[self.anatomy[LOWER_LIP]]
+        self.tongue.stick_out(points, lip[0], lip[1], expression.get("tongueOut", 0.0))
         return points
+
+    @cached_property
+    def tongue(self) -> Tongue:
+        """What moves when the tongue comes out."""
+        return Tongue(self.neutral, self.triangles, self.weld)
 
     @cached_property
     def weld(self) -> np.ndarray:

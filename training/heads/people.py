@@ -1,105 +1,12 @@
-"""Random people: faces they make, what they look like, how they hold their heads."""
+"""Random people: what they look like and how they hold their heads."""
+
+from collections.abc import Callable
 
 import numpy as np
 
+from training.heads.expressions import random_expression
 from training.heads.model import HeadModel
 from training.heads.parameters import HAIR_STYLES, Appearance, HeadParameters
-
-
-def _both(name, weight, rng, spread=0.15):
-    """The weight for left and right, slightly uneven."""
-    return {f"{name}_{side}": float(np.clip(weight * (1 + rng.normal(0, spread)), 0, 1)) for side in "LR"}
-
-
-VISEMES: dict[str, dict[str, float]] = {
-    "a": {"jawOpen": 0.55, "mouthLowerDown_L": 0.3, "mouthLowerDown_R": 0.3, "mouthUpperUp_L": 0.15,
-          "mouthUpperUp_R": 0.15},
-    "e": {"jawOpen": 0.2, "mouthStretch_L": 0.4, "mouthStretch_R": 0.4, "mouthLowerDown_L": 0.3,
-          "mouthLowerDown_R": 0.3, "mouthUpperUp_L": 0.2, "mouthUpperUp_R": 0.2},
-    "i": {"jawOpen": 0.1, "mouthSmile_L": 0.3, "mouthSmile_R": 0.3, "mouthStretch_L": 0.3, "mouthStretch_R": 0.3,
-          "mouthLowerDown_L": 0.25, "mouthLowerDown_R": 0.25, "mouthUpperUp_L": 0.2, "mouthUpperUp_R": 0.2},
-    "o": {"jawOpen": 0.4, "mouthFunnel": 0.65, "mouthPucker": 0.2},
-    "u": {"jawOpen": 0.12, "mouthPucker": 0.75, "mouthFunnel": 0.3},
-    "m": {"mouthPress_L": 0.4, "mouthPress_R": 0.4, "mouthRollLower": 0.2, "mouthRollUpper": 0.15},
-    "f": {"jawOpen": 0.07, "mouthRollLower": 0.5, "mouthUpperUp_L": 0.25, "mouthUpperUp_R": 0.25},
-    "l": {"jawOpen": 0.25, "mouthLowerDown_L": 0.2, "mouthLowerDown_R": 0.2},
-}  # fmt: skip
-
-
-def random_expression(rng: np.random.Generator) -> dict[str, float]:
-    """A plausible face as ARKit weights: rest, speech or an emotion; open, half-closed, shut or winking eyes; brows;
-    and a gaze direction both eyes share."""
-    weights: dict[str, float] = {}
-
-    def add(more, amount=1.0):
-        for name, weight in more.items():
-            weights[name] = float(np.clip(weights.get(name, 0.0) + amount * weight, 0, 1))
-
-    kind = rng.choice(["rest", "speech", "smile", "wide", "odd"], p=[0.22, 0.36, 0.2, 0.1, 0.12])
-    if kind == "speech":
-        names = list(VISEMES)
-        add(VISEMES[names[rng.integers(len(names))]], rng.uniform(0.3, 1.3))
-        add(VISEMES[names[rng.integers(len(names))]], rng.uniform(0, 0.4))
-    elif kind == "smile":
-        smile = rng.uniform(0.2, 1.0)
-        add(_both("mouthSmile", smile, rng))
-        add(_both("cheekSquint", 0.7 * smile, rng))
-        add(_both("eyeSquint", 0.5 * smile, rng))
-        add(_both("mouthUpperUp", rng.uniform(0, 0.4), rng))
-        add({"jawOpen": max(0.0, rng.uniform(-0.15, 0.5))})
-    elif kind == "wide":
-        add({"jawOpen": rng.uniform(0.5, 1.0)})
-        add(_both("mouthLowerDown", rng.uniform(0, 0.4), rng))
-        add(_both("mouthSmile", max(0.0, rng.uniform(-0.3, 0.5)), rng))
-    elif kind == "odd":
-        names = [n for n in ("jawForward", "jawLeft", "jawRight", "mouthLeft", "mouthRight", "mouthRollLower",
-                             "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthPucker",
-                             "mouthFunnel")]  # fmt: skip
-        pairs = ["mouthFrown", "mouthDimple", "mouthPress", "mouthStretch", "noseSneer", "cheekPuff", "mouthLowerDown"]
-        for name in rng.choice(names, 2, replace=False):
-            add({str(name): rng.uniform(0.1, 0.8)})
-        for name in rng.choice(pairs, 2, replace=False):
-            add(_both(str(name), rng.uniform(0.1, 0.9), rng, 0.4))
-        add({"jawOpen": max(0.0, rng.uniform(-0.4, 0.5))})
-
-    brows = rng.choice(["none", "up", "down", "inner"], p=[0.5, 0.22, 0.16, 0.12])
-    if brows in ("up", "inner"):
-        amount = rng.uniform(0.2, 1)
-        add(_both("browInnerUp", amount, rng))
-        if brows == "up":
-            add(_both("browOuterUp", amount, rng, 0.3))
-            add(_both("eyeWide", max(0.0, rng.uniform(-0.4, 0.8)), rng))
-    elif brows == "down":
-        add(_both("browDown", rng.uniform(0.2, 1), rng))
-        add(_both("eyeSquint", rng.uniform(0, 0.5), rng))
-
-    lids = rng.choice(["open", "part", "shut", "wink"], p=[0.5, 0.22, 0.16, 0.12])
-    if lids == "part":
-        add(_both("eyeBlink", rng.uniform(0.05, 0.95), rng, 0.05))
-    elif lids == "shut":
-        add({"eyeBlink_L": 1.0, "eyeBlink_R": 1.0})
-    elif lids == "wink":
-        side = "LR"[rng.integers(2)]
-        add({f"eyeBlink_{side}": rng.uniform(0.7, 1.0), f"cheekSquint_{side}": rng.uniform(0, 0.7),
-             f"mouthSmile_{side}": rng.uniform(0, 0.5)})  # fmt: skip
-
-    sideways, upward = rng.normal(0, 0.4, 2) if rng.random() < 0.7 else rng.uniform(-1, 1, 2)
-    add(gaze(float(np.clip(sideways, -1, 1)), float(np.clip(upward, -1, 1))))
-    # Shut lips do not pass through each other, and lids at most close.
-    for side in "LR":
-        if weights.get(f"eyeBlink_{side}", 0) > 0.5:
-            weights[f"eyeWide_{side}"] = 0.0
-            weights[f"eyeSquint_{side}"] = weights.get(f"eyeSquint_{side}", 0) * 0.3
-    return {k: v for k, v in weights.items() if v > 0}
-
-
-def gaze(sideways: float, upward: float) -> dict[str, float]:
-    """eyeLook* weights of both eyes; sideways -1..1 (positive: to the person's left), upward -1..1."""
-    left, right = max(sideways, 0.0), max(-sideways, 0.0)
-    up, down = max(upward, 0.0), max(-upward, 0.0)
-    return {"eyeLookOut_L": left, "eyeLookIn_R": left, "eyeLookIn_L": right, "eyeLookOut_R": right,
-            "eyeLookUp_L": up, "eyeLookUp_R": up, "eyeLookDown_L": down, "eyeLookDown_R": down}  # fmt: skip
-
 
 # Linear RGB from the palest to the darkest skin; reflectances near those of the Monk skin tone scale.
 SKIN_TONES = np.array(
@@ -163,7 +70,8 @@ def random_appearance(rng: np.random.Generator) -> Appearance:
 
 
 def random_head(model: HeadModel, rng: np.random.Generator, max_yaw=75.0, max_pitch=35.0, max_roll=50.0,
-                identity_spread=0.9) -> HeadParameters:  # fmt: skip
+                identity_spread=0.9, face: Callable[[np.random.Generator], dict[str, float]] = random_expression,
+                ) -> HeadParameters:  # fmt: skip
     """A random person with a random face and turn, degrees; half of the turns are small, as in real use."""
     if rng.random() < 0.5:
         limits = np.array([max_yaw, max_pitch, max_roll])
@@ -180,5 +88,5 @@ def random_head(model: HeadModel, rng: np.random.Generator, max_yaw=75.0, max_pi
     count = len(model.identity)
     identity = rng.normal(0, identity_spread, count) * np.where(np.arange(count) < 12, 0.9, 1.0)
     return HeadParameters(np.clip(identity, -2.2, 2.2).astype(np.float32), random_appearance(rng),
-                          random_expression(rng), tuple(float(a) for a in rotation),
+                          face(rng), tuple(float(a) for a in rotation),
                           tuple(float(a) for a in torso))  # fmt: skip

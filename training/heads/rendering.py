@@ -8,13 +8,14 @@ import numpy as np
 from training.heads import rasterizer
 from training.heads.geometry import head_rotation, smoothstep, sphere, turn_vectors, unit
 from training.heads.hair import Strands, grow_hair
-from training.heads.model import EYEBALLS, NECK, SKULL, HeadModel, lid_gaps
+from training.heads.model import EYEBALLS, LOWER_LIP, NECK, SKULL, HeadModel, lid_gaps
 from training.heads.parameters import Appearance, Camera, HeadParameters, Rendering, Scene
 from training.heads.skin import SKIN_AXIS, SKIN_BOTTOM, SKIN_TOP, eye_texture, skin_texture
 from training.heads.things import Mesh, glasses_meshes, torso_mesh
 
 # Largest eye rotations in degrees at weight 1 of the eyeLook* expressions.
 GAZE_SIDE, GAZE_UP, GAZE_DOWN = 32.0, 25.0, 28.0
+TONGUE = (0.52, 0.19, 0.18)  # linear RGB
 
 
 @dataclass
@@ -73,6 +74,11 @@ def gaze_angles(expression: dict[str, float], side: str) -> tuple[float, float]:
     get = {k: expression.get(f"eyeLook{k}_{side}", 0.0) for k in ("In", "Out", "Up", "Down")}
     yaw = GAZE_SIDE * (get["In"] - get["Out"]) * (1 if side == "R" else -1)
     return yaw, GAZE_UP * get["Up"] - GAZE_DOWN * get["Down"]
+
+
+def texture_size(height: int) -> int:
+    """Rows of the skin's picture that suit a picture of that many."""
+    return 640 if height <= 320 else 1024
 
 
 def _turn_eyes(model, points, expression):
@@ -152,7 +158,7 @@ def render(model: HeadModel, head: HeadParameters, camera: Camera, scene: Scene,
     """
     look = head.appearance
     if actor is None:
-        actor = Actor.prepare(model, head.identity, look, 640 if size[0] <= 320 else 1024)
+        actor = Actor.prepare(model, head.identity, look, texture_size(size[0]))
     height, width = size[0] * supersample, size[1] * supersample
     bend = _Bend(head, camera)
     local = model.shape(head.identity, head.expression)
@@ -187,6 +193,10 @@ def render(model: HeadModel, head: HeadParameters, camera: Camera, scene: Scene,
     lid = np.zeros(len(points), np.float32)
     occlusion = np.ones(len(points), np.float32)
     occlusion[:n] = model.occlusion
+    if head.expression.get("tongueOut", 0.0) > 0:  # out of the mouth it is lit like the lips
+        tongue, lip = model.tongue.vertices, local[model.anatomy[LOWER_LIP[0]], 2]
+        occlusion[tongue] = np.maximum(occlusion[tongue], 0.9 * smoothstep(lip - 1.2, lip + 0.2, local[tongue, 2]))
+        color[tongue] = TONGUE
     for eye, own, o in zip(EYEBALLS, eye_own, (36, 42), strict=True):
         rest[eye] = own
         upper = local[model.anatomy[[o, o + 1, o + 2, o + 3]]]

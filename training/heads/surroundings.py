@@ -1,13 +1,14 @@
 """Random cameras, light and backgrounds."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from training.heads.geometry import head_rotation
 from training.heads.model import FACE_MIDDLE, NECK
-from training.heads.parameters import Camera, Scene
+from training.heads.parameters import Appearance, Camera, Scene
 from training.heads.skin import noise
 
 
@@ -75,3 +76,9 @@ def random_scene(rng: np.random.Generator,
     return Scene(lights.astype(np.float32), (power[:, None] * tint[:count]).astype(np.float32),
                  sky.astype(np.float32), ground.astype(np.float32), picture, float(exposure),
                  bool(rng.random() < 0.75))  # fmt: skip
+
+
+def fitting_light(scene: Scene, look: Appearance) -> Scene:
+    """The scene with an exposure for the person's skin: longer for darker skin, as cameras choose it, but not all the
+    way."""
+    return replace(scene, exposure=scene.exposure * (0.35 / float(np.mean(look.skin))) ** 0.45)

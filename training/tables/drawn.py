@@ -22,9 +22,8 @@ from training.heads import (
     Actor,
     Camera,
     HeadModel,
-    HeadParameters,
     Rendering,
-    Scene,
+    fitting_light,
     head_rotation,
     random_camera,
     random_expression,
@@ -68,15 +67,10 @@ def torso_of(turn: np.ndarray) -> np.ndarray:
     return np.clip(torso, turn - [60, 90, 30], turn + [60, 90, 30])
 
 
-def fitting_light(scene: Scene, head: HeadParameters) -> Scene:
-    """The scene with an exposure for the person's skin, as cameras choose it."""
-    return replace(scene, exposure=scene.exposure * (0.35 / float(np.mean(head.appearance.skin))) ** 0.45)
-
-
 def draw_clip(model: HeadModel, name: str, rng: np.random.Generator) -> list[Rendering]:
     """A random person in one of MOTIONS, with a face that changes."""
     head = random_head(model, rng)
-    scene = fitting_light(random_scene(rng), head)
+    scene = fitting_light(random_scene(rng), head.appearance)
     actor = Actor.prepare(model, head.identity, head.appearance, 640)
     faces = [random_expression(rng) for _ in range(6)]
     focal = 1.6 if name == "near and far" else float(rng.uniform(1.5, 2.5))
@@ -113,7 +107,7 @@ def draw_person(model: HeadModel, rng: np.random.Generator) -> list[tuple[str, R
     head = random_head(model, rng)
     if head.appearance.glasses == "sun":
         head = replace(head, appearance=replace(head.appearance, glasses=""))
-    scene = fitting_light(random_scene(rng), head)
+    scene = fitting_light(random_scene(rng), head.appearance)
     actor = Actor.prepare(model, head.identity, head.appearance, 640)
     drawn = []
 
