@@ -8,6 +8,8 @@ import pytest
 pytest.importorskip("numba", reason="numba is not installed (training/requirements.txt)")
 
 from training import heads  # noqa: E402
+from training.heads.dataset import person_of  # noqa: E402
+from training.heads.tongue import TIP  # noqa: E402
 
 SIZE = (160, 160)
 CAMERA = heads.Camera(2.2, (0.0, 0.0, 90.0))
@@ -159,3 +161,49 @@ def test_the_data_set_has_one_row_a_head(model):
     assert data["expression"].shape == (2, len(data["expression_names"]))
     assert (np.abs(data["pose"]) <= (75, 35, 50)).all()
     assert (data["images"][0] != data["images"][1]).any()
+
+
+def test_the_tongue_comes_out_over_the_lower_lip(model, draw):
+    open_mouth = {"jawOpen": 0.3}
+    tip = model.shape(np.zeros(100), {**open_mouth, "tongueOut": 1.0})[TIP]
+    lip = model.shape(np.zeros(100), open_mouth)[model.anatomy[[64, 55]]]
+    assert tip[2] > lip[:, 2].max() + 0.3 and tip[1] < lip[1, 1], "before the lip, and below its lower edge"
+    within = model.shape(np.zeros(100), open_mouth)[TIP]
+    assert within[2] < lip[0, 2], "without it the tongue lies in the mouth"
+    halfway = model.shape(np.zeros(100), {**open_mouth, "tongueOut": 0.5})[TIP]
+    assert within[2] < halfway[2] and tip[1] < halfway[1]
+    row, column = np.round(draw(open_mouth).points[55]).astype(int)
+    before, after = (draw({**open_mouth, "tongueOut": w}).image[row, column].astype(int) for w in (0.0, 1.0))
+    assert np.abs(after - before).sum() > 20, "the tongue is seen on the lower lip"
+    rest = draw(open_mouth).points
+    np.testing.assert_array_equal(rest, draw({**open_mouth, "tongueOut": 1.0}).points)
+
+
+def test_random_shapes_draw_every_shape_and_only_possible_faces():
+    rng = np.random.default_rng(0)
+    faces = [heads.random_shapes(rng) for _ in range(3000)]
+    strong = {name for face in faces for name, weight in face.items() if weight > 0.8}
+    assert strong >= set(heads.EXPRESSION_NAMES)
+    for face in faces:
+        assert all(0 < weight <= 1 for weight in face.values())
+        if "tongueOut" in face:
+            assert face["jawOpen"] > 0.1 and "mouthClose" not in face
+        assert face.get("mouthClose", 0) <= face.get("jawOpen", 0) + 1e-6
+        assert not ("jawLeft" in face and "jawRight" in face)
+    alone = [face for face in faces if face.get("eyeBlink_L", 0) > 0.8 and face.get("eyeBlink_R", 0) < 0.05]
+    assert len(alone) > 50, "the sides are independent"
+
+
+def test_a_mirrored_face_is_the_face_again_in_the_mirrors_mirror():
+    face = {"mouthSmile_L": 0.4, "jawLeft": 0.2, "jawOpen": 0.3, "mouthRight": 0.1, "tongueOut": 0.5}
+    assert heads.mirrored(face) == {
+        "mouthSmile_R": 0.4, "jawRight": 0.2, "jawOpen": 0.3, "mouthLeft": 0.1, "tongueOut": 0.5
+    }  # fmt: skip
+    assert heads.mirrored(heads.mirrored(face)) == face
+
+
+def test_people_who_are_held_out_are_shown_at_no_other_place():
+    people = [person_of(i) for i in range(400)]
+    assert not set(people[::10]) & {p for i, p in enumerate(people) if i % 10}
+    counts = [people.count(p) for p in set(people[:390])]
+    assert set(counts) == {3}

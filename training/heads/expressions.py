@@ -204,7 +204,7 @@ def random_shapes(rng: np.random.Generator) -> dict[str, float]:
 
     kind = rng.choice(["plausible", "speech", "grimace", "alone", "pair", "many"], p=[0.2, 0.2, 0.15, 0.2, 0.15, 0.1])
     if kind == "plausible":
-        return random_expression(rng)
+        return possible(random_expression(rng))
     names = [*PAIRED, *SINGLE]
     if kind == "speech":
         mouths = list(MOUTHS)
