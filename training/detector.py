@@ -13,10 +13,8 @@ last landmarks. Objects as points: Zhou, Wang, Krähenbühl 2019 (CenterNet), wi
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -24,12 +22,12 @@ from torch.nn import functional
 
 from training import data, restore, runner, scenes
 from training.networks import convolution
+from training.squares import CELL, GRID, SIZE, detect, squares, usable
+from training.tables.detection import evaluate, highest_scores
 
-SIZE, CELL, GRID = 224, 4, 56
 PART = 128  # side of the pieces that training begins with
 NAME = "mnv3_detection_opt.onnx"
 HEADS_SHARE = 0.2  # of the faces in a scene that are synthetic: turned further than most in the pictures
-SLACK = 1.0  # pixels added to the half side: a centre is only known to a cell
 
 
 class DetectorNet(nn.Module):
@@ -86,14 +84,6 @@ class Exported(nn.Module):
         return output, functional.max_pool2d(output, 3, 1, 1)
 
 
-def squares(boxes: np.ndarray) -> np.ndarray:
-    """Boxes (left, top, right, bottom) [n, 4] in the squeezed picture to (centre x, centre y, half side)
-    [n, 3]."""
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-    half = (boxes[:, 2:] - boxes[:, :2]).max(1) / 2 + SLACK
-    return np.concatenate([centre, half[:, None]], 1).astype(np.float32)
-
-
 def targets(faces: np.ndarray, grid: int = GRID) -> np.ndarray:
     """Squares [n, 3] to maps [3, 56, 56]: heat with a 1 in each centre's cell, half side / 112, weight of
     the latter."""
@@ -143,138 +133,6 @@ def batches(composer: scenes.Composer, size: int):
     return batch
 
 
-def detect(session, image: np.ndarray, threshold: float = 0.6, most: int = 10) -> np.ndarray:
-    """Faces in a BGR picture as the tracker finds them: [n, 4] centre x, centre y, half side (squeezed
-    pixels), score."""
-    output, pooled = session.run(None, {"input": runner.normalise(cv2.resize(image, (SIZE, SIZE))[None])})
-    return decode(output[0], pooled[0], threshold, most)
-
-
-def decode(output: np.ndarray, pooled: np.ndarray, threshold: float = 0.6, most: int = 10) -> np.ndarray:
-    """Peaks of one picture's maps [2, 56, 56]: [n, 4] centre x, centre y, half side, score; the best first."""
-    score = np.where(output[0] == pooled[0], output[0], 0).ravel()
-    order = np.argsort(-score)[:most]
-    order = order[score[order] >= threshold]
-    row, column = np.divmod(order, GRID)
-    return np.stack([CELL * column, CELL * row, 112 * output[1].ravel()[order], score[order]], 1)
-
-
-def usable(found: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """[n] bool: which found squares a landmark model can start from for a face (cx, cy, half side)."""
-    near = np.linalg.norm(found[:, :2] - face[:2], axis=1) < 0.6 * face[2] + 2
-    ratio = found[:, 2] / face[2]
-    return near & (ratio > 0.5) & (ratio < 2.2)
-
-
-# --- Evaluation -----------------------------------------------------------------------------------
-
-HEIGHTS = (24 / 360, 32 / 360, 48 / 360, 80 / 360, 0.4, 0.65, 0.95)
-ROLLS = (0, 15, 30, 45)
-
-
-def recall_table(session, composer: scenes.Composer, count: int = 100, threshold: float = 0.6) -> np.ndarray:
-    """Share of single faces found, [heights, rolls]; scenes of the composer, frames 16:9."""
-    table = np.zeros((len(HEIGHTS), len(ROLLS)))
-    for i, height in enumerate(HEIGHTS):
-        for j, roll in enumerate(ROLLS):
-            for k in range(count):
-                rng = np.random.default_rng((1, i, j, k))
-                scene = composer.compose(rng, faces=1, height=height, roll=roll * (1 - 2 * (k % 2)), aspect=16 / 9)
-                if len(scene.points):
-                    table[i, j] += usable(detect(session, scene.image, threshold), squares(scene.boxes)[0]).any()
-    return table / count
-
-
-def crowd_recall(session, composer: scenes.Composer, count: int = 200, threshold: float = 0.6) -> tuple[float, float]:
-    """Scenes of two and three faces: (share of faces found, boxes on a face beyond its first, for each
-    face)."""
-    found = total = extra = 0
-    for k in range(count):
-        scene = composer.compose(np.random.default_rng((2, k)), faces=2 + k % 2)
-        boxes = detect(session, scene.image, threshold)
-        for face in squares(scene.boxes):
-            hits = int(usable(boxes, face).sum())
-            total += 1
-            found += hits > 0
-            extra += max(0, hits - 1)
-    return found / total, extra / total
-
-
-def beside_each_other(
-    rng: np.random.Generator, face: scenes.FaceSource, number: int, roll: float, width: int = 640, height: int = 360
-) -> scenes.Scene:
-    """A clear picture of so many heads in a row on a plain wall, leaning by `roll` degrees to and fro."""
-    wall = rng.integers(0, 255, (6, 8, 3)).astype(np.uint8)
-    canvas = cv2.resize(wall, (width, height), interpolation=cv2.INTER_CUBIC)
-    placed = []
-    for k in range(number):
-        cutout = face(rng)
-        scale = height * rng.uniform(0.28, 0.42) / np.ptp(cutout.points, axis=0).max()
-        angle = np.radians(roll if k % 2 else -roll)
-        linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        centre = (width * (k + 0.5) / number + rng.uniform(-15, 15), height / 2 + rng.uniform(-25, 25))
-        matrix = np.concatenate([linear, (centre - linear @ cutout.points.mean(0))[:, None]], 1)
-        head = cv2.warpAffine(cutout.image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
-        mask = cv2.warpAffine(np.full(cutout.image.shape[:2], 255, np.uint8), matrix, (width, height))
-        mask[:, : width * k // number] = mask[:, width * (k + 1) // number :] = 0
-        alpha = scenes.soften(cv2.erode(mask, np.ones((9, 9))), 3.0)[..., None] / 255
-        canvas = (head * alpha + canvas * (1 - alpha)).astype(np.uint8)
-        placed.append(cutout.points @ linear.T + matrix[:, 2])
-    return scenes.Scene(canvas, np.array(placed, np.float32))
-
-
-def row_recall(
-    session, face: scenes.FaceSource, number: int, roll: float, count: int = 120, threshold: float = 0.6
-) -> float:
-    """Share of such pictures in which every head is found."""
-    hits = 0
-    for k in range(count):
-        scene = beside_each_other(np.random.default_rng((6, number, int(roll), k)), face, number, roll)
-        height, width = scene.image.shape[:2]
-        wanted = squares(scene.boxes * np.array([SIZE / width, SIZE / height] * 2, np.float32))
-        found = detect(session, scene.image, threshold)
-        hits += all(usable(found, one).any() for one in wanted)
-    return hits / count
-
-
-def faceless_share(session, pictures: Sequence[np.ndarray], count: int = 40, threshold: float = 0.6) -> float:
-    """Share of pieces of pictures without a face, so many of each, that get a box."""
-    rng, false = np.random.default_rng(0), 0
-    for picture in pictures:
-        for _ in range(count):
-            height = int(rng.uniform(0.4, 1) * picture.shape[0])
-            width = min(picture.shape[1], height * 16 // 9)
-            top, left = rng.integers(picture.shape[0] - height + 1), rng.integers(picture.shape[1] - width + 1)
-            false += len(detect(session, picture[top : top + height, left : left + width], threshold)) > 0
-    return false / (count * len(pictures))
-
-
-def turn_recall(session, heads: dict[str, np.ndarray], threshold: float = 0.6) -> list[tuple[str, float, int]]:
-    """Share of synthetic heads found, by how far they are turned aside: (range, share, number)."""
-    composer = scenes.Composer(scenes.Heads(heads), SIZE)
-    rows = []
-    for low, high in ((0, 30), (30, 50), (50, 90)):
-        chosen = np.flatnonzero((abs(heads["pose"][:, 0]) >= low) & (abs(heads["pose"][:, 0]) < high))
-        hits = 0
-        for index in chosen:
-            composer.face = scenes.Heads({key: value[index : index + 1] for key, value in heads.items()})
-            rng = np.random.default_rng((5, index))
-            scene = composer.compose(rng, faces=1, height=rng.uniform(0.15, 0.5), roll=0, aspect=16 / 9)
-            hits += usable(detect(session, scene.image, threshold), squares(scene.boxes)[0]).any()
-        rows.append((f"{low}-{high}°", hits / max(1, len(chosen)), len(chosen)))
-    return rows
-
-
-def highest_scores(session, composer: scenes.Composer, count: int = 500) -> np.ndarray:
-    """The highest score in each of that many faceless frames."""
-    scores = np.zeros(count)
-    for k in range(count):
-        scene = composer.compose(np.random.default_rng((3, k)), faces=0)
-        best = detect(session, scene.image, 0.0, 1)
-        scores[k] = best[0, 3] if len(best) else 0.0
-    return scores
-
-
 def calibrate(network: nn.Module, composer: scenes.Composer, false_share: float = 0.06) -> Exported:
     """Scale and move the score so that this share of faceless scenes reach 0.6, and clear faces 0.9.
 
@@ -303,41 +161,6 @@ def calibrate(network: nn.Module, composer: scenes.Composer, false_share: float 
     gain = float(np.clip((logit(0.9) - logit(0.6)) / max(typical - edge, 1e-3), 0.5, 3.0))
     print(f"edge logit {edge:.2f}, clear faces {typical:.2f}, gain {gain:.2f}")
     return Exported(network, gain, float(logit(0.6) - gain * edge))
-
-
-def evaluate(
-    path: Path,
-    composer: scenes.Composer,
-    rows: scenes.FaceSource,
-    faceless: Sequence[np.ndarray] = (),
-    threshold: float = 0.6,
-) -> None:
-    """Print recall by size and roll, of faces in company and in rows, and false boxes in scenes and on pictures."""
-    session = runner.session(path)
-    print(f"\n{path}")
-    table = recall_table(session, composer, threshold=threshold)
-    print("recall; rows: height of the face / frame, columns: roll " + " ".join(f"{r:5d}" for r in ROLLS))
-    for height, row in zip(HEIGHTS, table, strict=True):
-        print(f"  {height:.3f} ({height * 360:3.0f} of 360 px) " + " ".join(f"{v:5.2f}" for v in row))
-    print(f"  mean {table.mean():.3f}")
-    recall, extra = crowd_recall(session, composer, threshold=threshold)
-    print(f"two and three faces: recall {recall:.3f}, second boxes {extra:.3f} a face")
-    shares = ", ".join(
-        f"{name} {row_recall(session, rows, number, roll, threshold=threshold):.2f}"
-        for name, number, roll in (("three upright", 3, 0), ("two at 30°", 2, 30), ("at 40°", 2, 40), ("at 50°", 2, 50))
-    )
-    print(f"clear pictures of heads in a row, all found: {shares}")
-    heads = scenes.load_heads(held_out=True)
-    if heads is not None:
-        print(
-            "synthetic heads by yaw: "
-            + ", ".join(f"{a} {b:.2f} of {n}" for a, b, n in turn_recall(session, heads, threshold))
-        )
-    scores = highest_scores(session, composer)
-    print(f"faceless scenes with a box: {100 * (scores >= threshold).mean():.1f} %")
-    if faceless:
-        share = faceless_share(session, faceless, threshold=threshold)
-        print(f"pieces of faceless pictures with a box: {100 * share:.1f} %")
 
 
 def image_source(held_out: bool, source: str | None = None) -> scenes.FaceImages:

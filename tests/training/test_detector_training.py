@@ -8,7 +8,8 @@ onnx = pytest.importorskip("onnx", reason="onnx is needed for training only (tra
 
 import cv2  # noqa: E402
 
-from training import detector, runner, scenes  # noqa: E402
+from training import detector, runner, scenes, squares  # noqa: E402
+from training.tables import detection  # noqa: E402
 
 
 def drawn_face(rng: np.random.Generator) -> scenes.Cutout:
@@ -34,7 +35,7 @@ def drawn_face(rng: np.random.Generator) -> scenes.Cutout:
 
 @pytest.fixture
 def composer() -> scenes.Composer:
-    return scenes.Composer(drawn_face, detector.SIZE)
+    return scenes.Composer(drawn_face, squares.SIZE)
 
 
 def test_scene_holds_the_faces_asked_for(composer):
@@ -71,7 +72,7 @@ def test_a_picture_is_not_pasted_over_what_is_in_front():
 
 
 def test_replayed_scenes_keep_their_faces_in_place(composer, monkeypatch):
-    monkeypatch.setattr(scenes, "spoil_picture", lambda rng, image: image)
+    monkeypatch.setattr(scenes.composer, "spoil_picture", lambda rng, image: image)
     replay = scenes.Replay(composer, keep=100)
     rng = np.random.default_rng(3)
     shown = [scene for _ in range(4) for scene in replay(rng, 4)]
@@ -93,12 +94,12 @@ def test_targets_have_one_peak_for_each_face_and_decode_to_its_square():
     assert (heat == 1).sum() == 2
     assert (weight >= heat * (heat > 0.3)).all()
     pooled = cv2.dilate(heat, np.ones((3, 3)))
-    found = detector.decode(np.stack([heat, radius]), np.stack([pooled, radius]))
+    found = squares.decode(np.stack([heat, radius]), np.stack([pooled, radius]))
     np.testing.assert_allclose(found[np.argsort(found[:, 0]), :3], faces, atol=2)
 
 
 def test_squares_take_the_longer_side():
-    np.testing.assert_allclose(detector.squares(np.array([[10, 20, 30, 60]])), [[20, 40, 20 + detector.SLACK]])
+    np.testing.assert_allclose(squares.squares(np.array([[10, 20, 30, 60]])), [[20, 40, 20 + squares.SLACK]])
 
 
 def test_loss_falls(composer):
@@ -153,7 +154,7 @@ class Knowing:
 
 @pytest.mark.parametrize("roll", [0, 40])
 def test_heads_in_a_row_stand_in_their_places_and_lean(roll):
-    scene = detector.beside_each_other(np.random.default_rng(0), drawn_face, 3, roll)
+    scene = detection.beside_each_other(np.random.default_rng(0), drawn_face, 3, roll)
     assert scene.image.shape == (360, 640, 3)
     middles = scene.points.mean(1)
     np.testing.assert_allclose(middles[:, 0], (107, 320, 533), atol=15.5)
@@ -164,14 +165,14 @@ def test_heads_in_a_row_stand_in_their_places_and_lean(roll):
 
 def test_a_row_counts_when_all_of_it_is_found():
     everywhere = [(row, column) for row in (25, 28, 31) for column in (9, 28, 46)]
-    assert detector.row_recall(Knowing(*everywhere), drawn_face, 3, 0, count=5) == 1
-    assert detector.row_recall(Knowing((28, 9), (28, 28)), drawn_face, 3, 0, count=5) == 0
+    assert detection.row_recall(Knowing(*everywhere), drawn_face, 3, 0, count=5) == 1
+    assert detection.row_recall(Knowing((28, 9), (28, 28)), drawn_face, 3, 0, count=5) == 0
 
 
 def test_boxes_on_faceless_pictures_are_counted():
     pictures = [np.zeros((90, 160, 3), np.uint8), np.zeros((50, 40, 3), np.uint8)]
-    assert detector.faceless_share(Knowing(), pictures, count=3) == 0
-    assert detector.faceless_share(Knowing((28, 28)), pictures, count=3) == 1
+    assert detection.faceless_share(Knowing(), pictures, count=3) == 0
+    assert detection.faceless_share(Knowing((28, 28)), pictures, count=3) == 1
 
 
 def test_weights_between_two_checkpoints(tmp_path):

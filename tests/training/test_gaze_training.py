@@ -9,6 +9,7 @@ onnx = pytest.importorskip("onnx", reason="onnx is needed for training only (tra
 import cv2  # noqa: E402
 
 from training import gaze, runner  # noqa: E402
+from training.eyes import Eyes, batches, crop_matrix, cut_eye, inverse  # noqa: E402
 
 
 def eye_picture(pupil: tuple[float, float]) -> np.ndarray:
@@ -22,24 +23,24 @@ def eye_picture(pupil: tuple[float, float]) -> np.ndarray:
 
 
 @pytest.fixture
-def eyes() -> gaze.Eyes:
+def eyes() -> Eyes:
     rng = np.random.default_rng(0)
     rows = []
     for _ in range(40):
         pupil = rng.uniform((50, 57), (70, 63))
-        patch, matrix = gaze.cut_eye(eye_picture(pupil), np.array([40.0, 60]), np.array([80.0, 60]), False)
-        rows.append((patch, gaze.inverse(matrix, pupil), 1.0, 1.0, 40.0))
-    return gaze.Eyes(*(np.array(column) for column in zip(*rows, strict=True)))
+        patch, matrix = cut_eye(eye_picture(pupil), np.array([40.0, 60]), np.array([80.0, 60]), False)
+        rows.append((patch, inverse(matrix, pupil), 1.0, 1.0, 40.0))
+    return Eyes(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
 def test_crop_has_the_contracts_size_and_turn():
     first, second = np.array([10.0, 20.0]), np.array([40.0, 60.0])  # 50 pixels apart
-    matrix = gaze.crop_matrix(first, second, mirrored=False)
+    matrix = crop_matrix(first, second, mirrored=False)
     np.testing.assert_allclose(matrix @ [16, 16, 1], [25, 40])
     half_width = matrix @ [32, 16, 1] - matrix @ [16, 16, 1]
     np.testing.assert_allclose(half_width, 1.4 * (second - first) / 2)
     assert np.linalg.norm(matrix @ [16, 32, 1] - matrix @ [16, 16, 1]) == pytest.approx(1.2 * 25)
-    mirrored = gaze.crop_matrix(first, second, mirrored=True)
+    mirrored = crop_matrix(first, second, mirrored=True)
     np.testing.assert_allclose(mirrored @ [3, 5, 1], matrix @ [29, 5, 1])
 
 
@@ -65,7 +66,7 @@ def test_every_cell_decodes_to_the_predicted_position():
 
 
 def test_both_views_of_an_eye_have_its_pupil_in_one_place(eyes):
-    crops, pupils, _, _, back = gaze.batches(eyes, 16, nothing=0)(np.random.default_rng(0))
+    crops, pupils, _, _, back = batches(eyes, 16, nothing=0)(np.random.default_rng(0))
     places = np.einsum("nij,nj->ni", back[:, :, :2], pupils) + back[:, :, 2]
     np.testing.assert_allclose(places[0::2], places[1::2], atol=1e-3)
     assert np.abs(pupils[0::2] - pupils[1::2]).min() > 1e-3, "the views are the same"
@@ -82,7 +83,7 @@ def test_both_views_of_an_eye_have_its_pupil_in_one_place(eyes):
 
 def test_loss_falls(eyes):
     torch.manual_seed(0)
-    fixed = gaze.batches(eyes, 32)(np.random.default_rng(0))
+    fixed = batches(eyes, 32)(np.random.default_rng(0))
     _, losses = runner.train(gaze.GazeNet((8, 16, 16)), lambda rng: fixed, gaze.loss, 40, 5e-3)
     assert np.mean(losses[-3:]) < 0.5 * np.mean(losses[:3])
 

@@ -29,12 +29,12 @@ from training.heads.model import (
 from training.heads.parameters import HAIR_STYLES, Appearance, Camera, HeadParameters, Rendering, Scene
 from training.heads.people import random_appearance, random_head
 from training.heads.rendering import Actor, render
-from training.heads.surroundings import fitting_light, random_background, random_camera, random_scene
+from training.heads.surroundings import face_middle, fitting_light, random_background, random_camera, random_scene
 
 __all__ = [
     "Actor", "Appearance", "Camera", "EXPRESSION_NAMES", "FACE_MIDDLE", "HAIR_STYLES", "HeadModel",
     "HeadParameters", "LANDMARKS", "MIRROR_66", "NECK", "REPOSITORY", "Rendering", "Scene", "VISEMES",
-    "data_folder", "fitting_light", "gaze", "head_rotation", "make_dataset", "mirrored", "possible",
+    "data_folder", "face_middle", "fitting_light", "gaze", "head_rotation", "make_dataset", "mirrored", "possible",
     "random_appearance", "random_background", "random_camera", "random_expression", "random_head",
     "random_rendering", "random_scene", "random_shapes", "render",
 ]  # fmt: skip

@@ -12,6 +12,12 @@ from training.heads.parameters import Appearance, Camera, Scene
 from training.heads.skin import noise
 
 
+def face_middle(rotation: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> np.ndarray:
+    """Where the middle of the face of a head turned by `rotation` (degrees) lies from the head's origin, camera space
+    (3,), cm."""
+    return NECK + head_rotation(*rotation) @ (FACE_MIDDLE - NECK)
+
+
 def random_camera(rng: np.random.Generator, rotation: tuple[float, float, float] = (0.0, 0.0, 0.0),
                   face_share: tuple[float, float] = (0.4, 0.7), offset: float = 0.06) -> Camera:  # fmt: skip
     """A camera that shows the face (about 20 cm from hairline to chin) of a head turned by `rotation` with a share of
@@ -22,7 +28,7 @@ def random_camera(rng: np.random.Generator, rotation: tuple[float, float, float]
     focal = share * distance / 20.0
     view = distance / focal  # cm that the picture's height spans there
     x, y = rng.uniform(-offset, offset, 2) * view
-    face = NECK + head_rotation(*rotation) @ (FACE_MIDDLE - NECK)
+    face = face_middle(rotation)
     return Camera(float(focal), (float(x - face[0]), float(y - face[1]), float(distance + face[2])))
 
 

@@ -17,14 +17,12 @@ from tqdm import tqdm
 
 from training import crops, data
 from training.heads import (
-    FACE_MIDDLE,
-    NECK,
     Actor,
     Camera,
     HeadModel,
     Rendering,
+    face_middle,
     fitting_light,
-    head_rotation,
     random_camera,
     random_expression,
     random_head,
@@ -83,7 +81,7 @@ def draw_clip(model: HeadModel, name: str, rng: np.random.Generator) -> list[Ren
             w: (1 - part) * before.get(w, 0.0) + part * after.get(w, 0.0) for w in sorted({*before, *after})
         }
         # The camera stands still before a head that turns on its neck, and follows one that comes near.
-        middle = NECK + head_rotation(*(turn if name == "near and far" else (0, 0, 0))) @ (FACE_MIDDLE - NECK)
+        middle = face_middle(tuple(turn) if name == "near and far" else (0, 0, 0))
         place = (float(-middle[0]), float(-middle[1]), 20 * focal / share + float(middle[2]))
         moved = replace(head, expression=expression, rotation=tuple(turn), torso=tuple(torso_of(turn)))
         drawn.append(render(model, moved, Camera(focal, place), scene, FRAME, 2, actor))
