@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from cli.interrupts import Interrupts
-from cli.options import Options, parse, warnings
+from cli.options import Options
+from cli.parser import parse, warnings
 from cli.priority import set_priority
 
 # What needs numpy, OpenCV or onnxruntime is imported inside the functions: these libraries read their thread

@@ -26,7 +26,8 @@ from tracking.faces import Face
 
 # Otherwise imported where it is used: few runs draw, and all would start later for it.
 if TYPE_CHECKING:
-    from output.visualization import VideoSink, Window
+    from output.video import VideoSink
+    from output.window import Window
 
 MAX_FAILURES = 30  # so many frames in a row that can't be tracked end the run
 
@@ -56,7 +57,7 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
             log = resources.enter_context(DataLog(options.log_data)) if options.log_data else None
             video = None
             if options.video_out:
-                from output.visualization import VideoSink
+                from output.video import VideoSink
 
                 video = VideoSink(options.video_out, options.video_scale, options.video_fps)
                 resources.enter_context(video)
@@ -74,14 +75,14 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
 def make_sender(options: Options) -> PacketSender:
     """The way to the receivers that the options name."""
     try:
-        return PacketSender(options.ip, options.port)
+        return PacketSender(options.ip, options.port, warn)
     except ValueError as error:
         raise RunError(str(error)) from error
 
 
 def make_window() -> Window:
     """The window of `--visualize`."""
-    from output.visualization import Window
+    from output.window import Window
 
     try:
         return Window("Face tracker")
@@ -225,7 +226,7 @@ class Outputs:
             self.log.write(number, captured, width, height, options.fps, faces, options.face_id_offset)
         if not (self.video or self.window):
             return True
-        from output.visualization import draw
+        from output.drawing import draw
 
         level = max(options.visualize, 1)  # a video without a window still shows the points
         picture = draw(frame, faces, level, options.pnp_points, options.face_id_offset)

@@ -1,4 +1,4 @@
-"""The command line: every option once, with its spelling, type, default and meaning.
+"""Every option once, with its spelling, type, default and meaning; `cli.parser` reads them from the command line.
 
 Host programs and batch files start the tracker with exactly these options. The parser is built from the
 fields of `Options`, so an option is added or looked up in one place. Nothing heavy is imported here: the
@@ -7,11 +7,9 @@ thread limits must be known before numpy, OpenCV and onnxruntime load.
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, NoReturn
+from dataclasses import dataclass
+
+from cli.fields import number, option
 
 INPUT = "camera, video and raw frames"
 TRACKING = "tracking"
@@ -19,48 +17,6 @@ SENDING = "sending"
 SHOWING = "showing, saving and logging"
 LISTING = "listing and measuring (the program ends afterwards)"
 PROCESS = "the process"
-
-SYSTEMS = {"win32": "Windows", "darwin": "macOS", "linux": "Linux"}
-
-
-def number(kind: type, low: float, high: float = float("inf")) -> Callable[[str], Any]:
-    """A parser of numbers of this kind (int or float) from low to high, both included."""
-
-    def parse_number(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is not a {'whole ' if kind is int else ''}number"
-            ) from None
-        if not low <= value <= high or value == float("inf"):  # the first is also true of NaN
-            limits = f"between {low:g} and {high:g}" if high != float("inf") else f"{low:g} or more"
-            raise argparse.ArgumentTypeError(f"{text} is out of range: it must be {limits}")
-        return value
-
-    return parse_number
-
-
-def option(
-    *short: str,
-    default: Any,
-    group: str,
-    help: str,
-    only_on: str | None = None,
-    **settings: Any,
-) -> Any:
-    """A dataclass field that is also a command-line option; its long name is the field's.
-
-    Args:
-        short: the short spelling, if it has one.
-        default: what the field holds when the option is not given.
-        group: the heading in `-h`.
-        help: one line for `-h`; the default is added.
-        only_on: the `sys.platform` of the only system on which the option does anything.
-        settings: passed on to `ArgumentParser.add_argument`.
-    """
-    metadata = {"short": short, "group": group, "help": help, "only_on": only_on, "settings": settings}
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -333,58 +289,3 @@ class Options:
 
     given: frozenset[str] = frozenset()
     """Names of the fields that the command line set."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """Answers a wrong option with one sentence instead of the whole usage, which is longer than a screen."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"facetracker: {message}; -h lists the options\n")
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """The argument parser; options that are not given are left out of its result."""
-    parser = _Parser(
-        prog="facetracker",
-        description="Tracks faces in a camera, video or raw frames and sends what they do over UDP.",
-        argument_default=argparse.SUPPRESS,
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=32, width=110),
-        usage="%(prog)s [options]",
-    )
-    groups: dict[str, argparse._ArgumentGroup] = {}
-    for setting in fields(Options):
-        if not setting.metadata:
-            continue
-        group = setting.metadata["group"]
-        if group not in groups:
-            groups[group] = parser.add_argument_group(group)
-        default = "off" if setting.default is False else setting.default
-        shown = f" (default: {default})" if default not in (None, "") else " (default: none)"
-        groups[group].add_argument(
-            *setting.metadata["short"],
-            "--" + setting.name.replace("_", "-"),
-            help=setting.metadata["help"] + shown,
-            **setting.metadata["settings"],
-        )
-    return parser
-
-
-def parse(arguments: Sequence[str] | None = None) -> Options:
-    """Reads the command line (`sys.argv` when None); a wrong option ends the program with exit code 2."""
-    given = vars(build_parser().parse_args(arguments))
-    return Options(**given, given=frozenset(given))
-
-
-def warnings(options: Options, platform: str = sys.platform) -> list[str]:
-    """One sentence for each thing asked for that will not be had."""
-    system = SYSTEMS.get(platform, platform)
-    sentences = [
-        f"--{setting.name.replace('_', '-')} does nothing on {system}."
-        for setting in fields(Options)
-        if setting.name in options.given and setting.metadata["only_on"] not in (None, platform)
-    ]
-    if options.faces >= 40:
-        sentences.append(
-            f"--faces {options.faces}: the data of 40 or more faces fits no UDP packet and is not sent."
-        )
-    return sentences

@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from output.visualization import draw
+from output.drawing import draw
 from tracker import Tracker
 
 ROOT = Path(__file__).resolve().parent.parent

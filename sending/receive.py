@@ -285,7 +285,7 @@ def _receive(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    with open(options.replay, "rb") as file, PacketSender(options.ip, options.port) as sender:
+    with open(options.replay, "rb") as file, PacketSender(options.ip, options.port, warn) as sender:
         try:
             count = replay(read_recording(file), sender.send)
         except ValueError as error:

@@ -1,10 +1,13 @@
 """Sends datagrams to one or more receivers, and lets no network trouble stop or hold up the tracker."""
 
 import errno
+import logging
 import socket
+from collections.abc import Callable
 
-from output.console import warn
 from sending.packet import RECORD
+
+_log = logging.getLogger(__name__)
 
 MAX_RECORDS = 39  # a datagram of more faces is never sent
 _BUFFER = 65536  # bytes; a system with a smaller one (macOS: 9216) refuses datagrams of six faces
@@ -20,13 +23,14 @@ class PacketSender:
             Names are looked up here, once, so that a name server that fails later does no harm;
             where a name has addresses of both kinds, the IPv4 one is taken, as receivers listen there.
         port: for destinations without one, 1 to 65535.
+        report: gets a sentence for each kind of trouble, and when it is over.
 
     Raises:
         ValueError: a destination that can't be read or found, or a port out of range (one sentence).
     """
 
-    def __init__(self, destinations: str, port: int) -> None:
-        self._destinations = [_Destination(*_parse(text.strip(), port)) for text in destinations.split(",")]
+    def __init__(self, destinations: str, port: int, report: Callable[[str], None] = _log.warning) -> None:
+        self._destinations = [_Destination(*_parse(text.strip(), port), report) for text in destinations.split(",")]
 
     def send(self, datagram: bytes) -> None:
         """Send a frame's records. Nothing is sent when it is empty or holds more than `MAX_RECORDS`.
@@ -53,10 +57,13 @@ class PacketSender:
 class _Destination:
     """One receiver. Its socket is connected, as only then the system tells when nobody listens there."""
 
-    def __init__(self, name: str, family: socket.AddressFamily, address: tuple) -> None:
+    def __init__(
+        self, name: str, family: socket.AddressFamily, address: tuple, report: Callable[[str], None]
+    ) -> None:
         self._name = name
         self._family = family
         self._address = address
+        self._report = report
         self._socket: socket.socket | None = None
         self._reported: set[int | None] = set()  # error numbers
         self._quiet = 0
@@ -71,18 +78,18 @@ class _Destination:
                 self._socket.send(datagram)
                 raise
         except BlockingIOError as error:
-            self._report(error, "the network is slower than the data, some is lost")
+            self._trouble(error, "the network is slower than the data, some is lost")
         except ConnectionError as error:
-            self._report(error, "no program listens there (yet)")
+            self._trouble(error, "no program listens there (yet)")
         except OSError as error:
-            self._report(error, error.strerror or str(error))
+            self._trouble(error, error.strerror or str(error))
             if error.errno != errno.EMSGSIZE:
                 self.close()  # the computer's own address may have changed: connect anew
         else:
             self._quiet += 1
             if self._quiet == _QUIET_SENDS and self._reported:
                 self._reported.clear()
-                warn(f"Sending to {self._name} works again.")
+                self._report(f"Sending to {self._name} works again.")
 
     def close(self) -> None:
         if self._socket is not None:
@@ -108,11 +115,11 @@ class _Destination:
             raise
         return connection
 
-    def _report(self, error: OSError, text: str) -> None:
+    def _trouble(self, error: OSError, text: str) -> None:
         self._quiet = 0
         if error.errno not in self._reported:
             self._reported.add(error.errno)
-            warn(f"Sending to {self._name}: {text}. Tracking goes on.")
+            self._report(f"Sending to {self._name}: {text}. Tracking goes on.")
 
 
 def _parse(text: str, default_port: int) -> tuple[str, socket.AddressFamily, tuple]:

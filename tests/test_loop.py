@@ -15,7 +15,7 @@ import pytest
 
 from cli.interrupts import Interrupts
 from cli.loop import MAX_FAILURES, Pace, RunError, frames, track_frames
-from cli.options import parse
+from cli.parser import parse
 from tracker import Timings
 
 

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from cli import priority
-from cli.options import Options, build_parser, parse, warnings
+from cli.options import Options
+from cli.parser import build_parser, parse, warnings
 
 TABLE = """
 -i --ip                     str    127.0.0.1

@@ -699,7 +699,7 @@ def test_benchmark() -> None:
 
 def test_unforeseen_errors_have_no_traceback_but_a_way_to_it(tmp_path: Path) -> None:
     script = (
-        "import sys, facetracker, cli.options\n"
+        "import sys, facetracker\n"
         "def fail(*_): raise KeyError('lost\\nkey')\n"
         "facetracker.run = fail\n"
         "sys.exit(facetracker.main([]))\n"

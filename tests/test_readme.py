@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from cli.options import Options, build_parser
+from cli.options import Options
+from cli.parser import build_parser
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,7 +22,7 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 WORKFLOW = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
 
 OPTIONS = {"--" + setting.name.replace("_", "-"): setting for setting in fields(Options) if setting.metadata}
-RECEIVER = (ROOT / "output" / "receive.py").read_text(encoding="utf-8")
+RECEIVER = (ROOT / "sending" / "receive.py").read_text(encoding="utf-8")
 OF_OTHER_PROGRAMS = {"--noconfirm", "--version", *re.findall(r'add_argument\("(--\w+)"', RECEIVER)}
 
 

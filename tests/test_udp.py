@@ -4,12 +4,15 @@ import errno
 import socket
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from receiver import Receiver
 
+from output.console import warn
 from sending import udp
-from sending.udp import PacketSender
+
+PacketSender = partial(udp.PacketSender, report=warn)
 
 ONE = bytes(1785)
 

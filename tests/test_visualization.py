@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from make_faces import make_face
 
-from output import visualization
-from output.visualization import VideoSink, draw
+from output import video
+from output.drawing import draw
+from output.video import VideoSink
 from tracking.face_shape import REFERENCE_SHAPE
 from tracking.pose import project, solve
 
@@ -153,7 +154,7 @@ def test_the_window_of_the_head_behind_the_camera():
 SHOW = """
 import sys, time
 import numpy as np
-from output.visualization import Window
+from output.window import Window
 window = Window("a face – Gesicht")
 frame = np.zeros((200, 300, 3), np.uint8)
 frame[:] = 40, 80, 160
@@ -252,7 +253,7 @@ def test_without_a_display_it_says_so_and_lives(root, display):
     if display is not None:
         environment["DISPLAY"] = display
     program = (
-        "from output.visualization import Window\n"
+        "from output.window import Window\n"
         "try: Window('title')\n"
         "except RuntimeError as error: print(error)\n"
         "print('alive')\n"
@@ -343,7 +344,7 @@ def test_a_disk_that_fills_up(tmp_path, monkeypatch, capsys):
     def usage(_):
         return shutil._ntuple_diskusage(10**9, 0, next(free))
 
-    monkeypatch.setattr(visualization.shutil, "disk_usage", usage)
+    monkeypatch.setattr(video.shutil, "disk_usage", usage)
     with VideoSink(tmp_path / "out.avi") as sink:
         for frame in noise(8):
             sink.write(frame)
@@ -365,7 +366,7 @@ def test_an_encoder_that_dies(tmp_path, capsys):
 RECORD = """
 import sys, time
 import numpy as np
-from output.visualization import VideoSink
+from output.video import VideoSink
 if __name__ == "__main__":
     sink, count = VideoSink(sys.argv[1]), int(sys.argv[2])
     for i in range(count):

@@ -1,0 +1,98 @@
+"""The window that shows the picture, and whether there is a display for one."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+
+import cv2
+import numpy as np
+
+
+class Window:
+    """A window on the desktop.
+
+    Make it before threads are started: on Linux a display is tried in a forked process first, as the toolkit
+    inside OpenCV aborts the whole program when it can't use one.
+
+    Attributes:
+        left: the person pressed q in it or closed it.
+
+    Raises:
+        RuntimeError: there is no display that can be used (one sentence).
+    """
+
+    def __init__(self, title: str) -> None:
+        if sys.platform == "linux":
+            _try_display()
+        self._title = title
+        self.left = False
+        try:
+            cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
+        except cv2.error as error:
+            raise RuntimeError(f"This OpenCV can't show a window ({error.err}).") from error
+
+    def show(self, frame: np.ndarray | None = None) -> bool:
+        """Show a picture, (height, width, 3) BGR, or let the last one stay. False when the person wants to leave.
+
+        Call it several times a second also while there is nothing new: keys and clicks are only taken here.
+        """
+        try:
+            self.left = self.left or cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+            if not self.left:
+                if frame is not None:
+                    cv2.imshow(self._title, frame)
+                self.left = cv2.waitKey(1) & 0xFF in (ord("q"), ord("Q"))
+        except cv2.error:  # how some toolkits answer for a window that was closed
+            self.left = True
+        return not self.left
+
+    def close(self) -> None:
+        """Remove the window; a second time does nothing."""
+        with contextlib.suppress(cv2.error):
+            cv2.destroyWindow(self._title)
+
+    def __enter__(self) -> "Window":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def _try_display(seconds: float = 10.0) -> None:
+    """Raise RuntimeError when a window would abort the program."""
+    display = os.environ.get("DISPLAY")
+    if not (display or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM")):
+        raise RuntimeError("No window can be shown: there is no display (DISPLAY is not set).")
+    child = os.fork()
+    if child == 0:
+        _open_and_exit()
+    deadline = time.monotonic() + seconds
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            break
+        if time.monotonic() > deadline:
+            os.kill(child, signal.SIGKILL)
+            _, status = os.waitpid(child, 0)
+            break
+        time.sleep(0.005)
+    if status != 0:
+        raise RuntimeError(f"No window can be shown: the display '{display or ''}' can't be used.")
+
+
+def _open_and_exit() -> None:
+    """In a forked process: exit with 0 when a window can be made; else with 1, or by the toolkit's abort."""
+    import resource  # POSIX only
+
+    code = 1
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(null, stream)
+        cv2.namedWindow("try")
+        code = 0
+    finally:
+        os._exit(code)
