@@ -11,6 +11,18 @@ import numpy as np
 #: A box in the image: x (column of the left edge), y (row of the upper edge), width, height; pixels.
 Box = tuple[float, float, float, float]
 
+#: ARKit's 52 blend shapes in the order in which they are kept; left and right are the person's own.
+BLENDSHAPE_NAMES = (
+    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff",
+    "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight",
+    "eyeLookInLeft", "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight",
+    "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight", "jawForward", "jawLeft", "jawOpen", "jawRight",
+    "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel",
+    "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker",
+    "mouthRight", "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft",
+    "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
+    "noseSneerLeft", "noseSneerRight", "tongueOut",
+)  # fmt: skip
 #: Two results whose boxes overlap more than this (intersection over union) are the same face.
 SAME_FACE_IOU = 0.3
 #: Advantage, in confidence, of a face that was held in the previous frame over a new one on the same spot.
@@ -37,6 +49,7 @@ class Face:
         eye_blink: how far the right and the left eye are open, 0 closed to 1 open; None when unknown.
         bbox: x, y, width, height of the 66 landmarks, pixels.
         current_features: features by name, -1 to 1; empty when none was computed yet.
+        blendshapes: (52,) float32, 0 to 1, in the order of `BLENDSHAPE_NAMES`; None when they were not asked for.
     """
 
     id: int
@@ -54,6 +67,7 @@ class Face:
     eye_blink: tuple[float, float] | None
     bbox: Box
     current_features: dict[str, float] = field(default_factory=dict)
+    blendshapes: np.ndarray | None = None
 
 
 @dataclass
