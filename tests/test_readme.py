@@ -159,16 +159,17 @@ def test_files_and_modules_that_are_named_exist(text: str) -> None:
     assert names
     for name in names:
         assert (ROOT / name).exists(), name
-    modules = re.findall(r"(?:-m |`)((?:training|release|output)\.\w+)", plain)
+    modules = re.findall(r"(?:-m |`)((?:training|release|sending|benchmarks)(?:\.\w+)+)", plain)
     for module in modules:
-        assert (ROOT / (module.replace(".", "/") + ".py")).exists(), module
+        place = ROOT / module.replace(".", "/")
+        assert place.with_suffix(".py").exists() or (place / "__main__.py").exists(), module
     for package in re.findall(r"-m ([a-z]+)(?![\w.])", plain):
         assert package in ("venv", "pytest") or (ROOT / package / "__main__.py").exists(), package
 
 
 def test_quoted_messages_are_those_of_the_program() -> None:
     sources = [path for path in ROOT.glob("*.py")]
-    sources += [path for folder in ("capture", "output", "tracking") for path in (ROOT / folder).glob("*.py")]
+    sources += [path for folder in ("cli", "capture", "sending", "output", "tracking") for path in (ROOT / folder).glob("*.py")]
     # Joined as the compiler joins neighbouring strings.
     program = re.sub(r'"\s*\n\s*f?"', "", "\n".join(path.read_text(encoding="utf-8") for path in sources))
     section = README.split("\n## Troubleshooting\n")[1].split("\n## ")[0]
