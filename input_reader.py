@@ -1,4 +1,4 @@
-"""Frames for the tracker: from a camera, a video file, a picture or raw RGB on standard input.
+"""Frames for the tracker: from a camera, a video, a picture, a pipe, the network, or raw RGB on standard input.
 
 `InputReader` picks the source, one of those in `capture/`, and is all that other modules need.
 """
@@ -14,12 +14,20 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
-from capture.camera import CameraDevice, CameraLink, CameraSource, CameraWatch, camera_settings, is_number
+from capture.camera import (
+    CameraDevice,
+    CameraLink,
+    CameraSettings,
+    CameraSource,
+    CameraWatch,
+    camera_settings,
+    is_number,
+)
 from capture.cameras import Camera, Capability, Report, capabilities, list_cameras, to_stderr
-from capture.frames import Frames, FrameSequence, InputError, OpenCapture, Source, open_video_capture, to_bgr8
-from capture.picture import open_picture, picture_frames
-from capture.raw import raw_frames
-from capture.video import video_frames
+from capture.files import is_pipe, open_file, open_pipe
+from capture.frames import InputError, OpenCapture, PipedSequence, Source, open_video_capture, to_bgr8
+from capture.network import NetworkCamera, is_url
+from capture.raw import raw_frames, standard_input
 
 __all__ = ["InputError", "InputReader", "to_bgr8"]
 
@@ -38,21 +46,24 @@ class InputReader:
             while reader.is_open():
                 ok, frame = reader.read()
                 if not ok:
-                    continue          # a camera has no frame at the moment; read() has already waited 0.2 s
+                    continue          # there is no frame at the moment; read() has already waited 0.2 s
                 ...
             if reader.failure:
                 sys.exit(reader.failure)
 
     Attributes:
-        name: the camera's name, the file as given, or "standard input".
+        name: the camera's name, the file as given, "standard input", or of a URL what holds no password.
         is_live: it is a camera, which delivers at its own pace and never ends.
+        video_time: seconds from the beginning of the video of the frame that was read last; None: it is no video.
+        video_rate: frames per second of the video as it states them; 0: it does not, or is no video.
         ended: the last frame has been read and all is well.
         failure: None, or one sentence why nothing more will come: the camera was given up, standard input
             ended inside a frame, the file broke.
 
     Args:
         capture: number of a camera ("0"; see `cameras.find_camera`), path of a device (/dev/video1), of a
-            video file or of a picture. Animated GIF, WebP, PNG and AVIF give all their frames.
+            video file, of a picture or of a named pipe; "-" or /dev/stdin; URL of a camera or video on the network
+            (http, rtsp, udp …). Animated GIF, WebP, PNG and AVIF give all their frames.
         raw_rgb: true: read raw frames from `stdin` instead, 3 bytes a pixel in the order R, G, B.
         width, height: size of raw frames in pixels; the size asked of a camera, which may choose another.
             Files keep their own.
@@ -101,14 +112,25 @@ class InputReader:
         self._closed = False
         self._reopen: Callable[[], Source] | None = None
         if raw_rgb:
-            self._source: Source = FrameSequence("standard input", raw_frames(stdin, width, height))
+            if stdin is None:
+                stdin = standard_input("Raw frames are read from standard input")
+            self._source: Source = PipedSequence("standard input", raw_frames(stdin, width, height))
+        elif is_url(capture):
+            phone = NetworkCamera(capture, open_capture)
+            if phone.length:
+                self._source = PipedSequence(phone.name, phone.frames())
+            else:
+                link = CameraLink(phone, CameraSettings(), clock)
+                self._source = CameraSource(link, CameraWatch(phone.name, give_up_after, clock, report))
+        elif is_pipe(capture):
+            self._source = open_pipe(capture, open_capture)
         elif _is_camera(capture):
             device = CameraDevice(capture, bool(use_dshowcapture), open_capture, list_cameras)
             settings = camera_settings(device, width, height, fps, dcap, capabilities, report)
             link = CameraLink(device, settings, clock)
             self._source = CameraSource(link, CameraWatch(device.name, give_up_after, clock, report))
         else:
-            self._reopen = lambda: _open_file(capture, open_capture)
+            self._reopen = lambda: open_file(capture, open_capture)
             self._source = self._reopen()
 
     def __enter__(self) -> InputReader:
@@ -132,6 +154,14 @@ class InputReader:
     @property
     def failure(self) -> str | None:
         return self._source.failure
+
+    @property
+    def video_time(self) -> float | None:
+        return self._source.time
+
+    @property
+    def video_rate(self) -> float:
+        return self._source.rate
 
     def is_open(self) -> bool:
         """Whether frames may still come: not closed, not ended, not failed."""
@@ -168,38 +198,6 @@ class InputReader:
         """Give the input back. Returns within about a second even when a camera's driver hangs."""
         self._closed = True
         self._source.close()
-
-
-def _open_file(path: str, open_capture: OpenCapture) -> FrameSequence:
-    """A picture or a video, told apart by content.
-
-    Raises:
-        InputError: there is no such file, or nothing in it can be shown.
-    """
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise InputError(f"{path!r} is no file: give a camera's number, a video or a picture.")
-        with open(path, "rb") as file:
-            empty = not file.read(1)
-    except FileNotFoundError:
-        raise InputError(f"There is no file {path!r} (a camera is given by its number, as in -c 0).") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path!r} cannot be opened: {reason}.") from error
-    if empty:
-        raise InputError(f"{path!r} is empty.")
-    picture = open_picture(path)
-    frames = picture_frames(picture, path) if picture else video_frames(path, open_capture)
-    first = next(frames, None)
-    if first is None:
-        raise InputError(f"{path!r} holds no picture that can be read.")
-    return FrameSequence(path, _chain(first, frames))
-
-
-def _chain(first: np.ndarray, rest: Frames) -> Frames:
-    # Not itertools.chain, which cannot be closed.
-    yield first
-    yield from rest
 
 
 def _is_camera(capture: str) -> bool:

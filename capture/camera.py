@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -54,6 +55,15 @@ class CameraSettings:
             capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self.height)
         if self.fps:
             capture.set(cv2.CAP_PROP_FPS, self.fps)
+
+
+class Device(Protocol):
+    """Something that can be opened again and again."""
+
+    name: str
+
+    def open(self, settings: CameraSettings) -> Capture | None: ...
+    def trouble(self) -> str: ...
 
 
 class CameraDevice:
@@ -166,7 +176,7 @@ class CameraLink:
 
     def __init__(
         self,
-        device: CameraDevice,
+        device: Device,
         settings: CameraSettings,
         clock: Callable[[], float] = time.monotonic,
         reopen_after: float = 2.0,
@@ -283,6 +293,8 @@ class CameraSource:
 
     is_live = True
     ended = False
+    time: float | None = None
+    rate = 0.0
 
     def __init__(self, link: CameraLink, watch: CameraWatch, patience: float = 0.2) -> None:
         self.name = link.name

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import Protocol
+import threading
+from collections.abc import Callable, Generator, Iterator
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -23,18 +24,39 @@ class Capture(Protocol):
     def release(self) -> None: ...
 
 
-Frames = Generator[np.ndarray, None, None]  # BGR, uint8, (h, w, 3)
+class Frame(NamedTuple):
+    """One picture of a sequence.
+
+    Attributes:
+        image: BGR, uint8, (h, w, 3).
+        time: seconds from the beginning of the video; None where there is no such thing.
+        rate: frames per second of the video as its file states them; 0: it does not.
+    """
+
+    image: np.ndarray
+    time: float | None = None
+    rate: float = 0.0
+
+
+Frames = Generator[Frame, None, None]
 OpenCapture = Callable[[int | str, int], Capture]
 
 
+OPEN_SECONDS, READ_SECONDS = 8, 5
+"""How long something on the network may take to send the first picture, and each one later."""
+
+
 def open_video_capture(place: int | str, backend: int) -> Capture:
-    """OpenCV's capture of a camera's index, a device path or a file, with the backend of that number.
+    """OpenCV's capture of a camera's index, a device path, a file or a URL, with the backend of that number.
 
     Raises:
         UnicodeEncodeError: the path is no text (its bytes are not UTF-8); OpenCV would crash on it.
     """
     if isinstance(place, str):
         place.encode("utf-8")
+        if "://" in place:  # not in an absolute path
+            limits = {cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: OPEN_SECONDS, cv2.CAP_PROP_READ_TIMEOUT_MSEC: READ_SECONDS}
+            return cv2.VideoCapture(place, backend, [n for key, s in limits.items() for n in (key, 1000 * s)])
     return cv2.VideoCapture(place, backend)
 
 
@@ -45,6 +67,8 @@ class Source(Protocol):
     is_live: bool
     ended: bool
     failure: str | None
+    time: float | None
+    rate: float
 
     def is_ready(self) -> bool: ...
     def read(self) -> np.ndarray | None: ...
@@ -56,7 +80,7 @@ class FrameSequence:
 
     Args:
         name: what it is called.
-        frames: BGR frames; raises InputError when it breaks off and that is an error.
+        frames: its frames; raises InputError when it breaks off and that is an error.
     """
 
     is_live = False
@@ -65,6 +89,8 @@ class FrameSequence:
         self.name = name
         self.ended = False
         self.failure: str | None = None
+        self.time: float | None = None
+        self.rate = 0.0
         self._frames = frames
 
     def is_ready(self) -> bool:
@@ -72,7 +98,8 @@ class FrameSequence:
 
     def read(self) -> np.ndarray | None:
         try:
-            return next(self._frames)
+            image, self.time, self.rate = next(self._frames)
+            return image
         except StopIteration:
             self.ended = True
         except InputError as error:
@@ -81,6 +108,75 @@ class FrameSequence:
 
     def close(self) -> None:
         self._frames.close()
+
+
+class PipedSequence:
+    """A sequence that comes through a pipe, which may be silent for any time: read by a thread of its own.
+
+    Whoever reads it waits for a moment only, as with a camera, and is free to look after a window or a signal.
+
+    Args:
+        name: what it is called.
+        frames: its frames, and None from time to time while there is none; see `FrameSequence`.
+        patience: seconds that `read` waits for a frame.
+    """
+
+    is_live = False
+
+    def __init__(self, name: str, frames: Iterator[Frame | None], patience: float = 0.2) -> None:
+        self.name = name
+        self.ended = False
+        self.failure: str | None = None
+        self.time: float | None = None
+        self.rate = 0.0
+        self._patience = patience
+        self._next: Frame | None = None
+        self._over = False
+        self._closed = False
+        self._change = threading.Condition()
+        # A daemon, because nothing wakes a thread that reads from a pipe in which nothing comes.
+        self._thread = threading.Thread(target=self._run, args=(frames,), name=f"pipe {name}", daemon=True)
+        self._thread.start()
+
+    def is_ready(self) -> bool:
+        return self._next is not None or self._over
+
+    def read(self) -> np.ndarray | None:
+        with self._change:
+            self._change.wait_for(self.is_ready, self._patience)
+            frame, self._next = self._next, None
+            self._change.notify_all()
+            if frame is None:
+                self.ended = self._over and self.failure is None
+                return None
+        image, self.time, self.rate = frame
+        return image
+
+    def close(self) -> None:
+        with self._change:
+            self._closed = True
+            self._change.notify_all()
+        self._thread.join(timeout=0.2)
+
+    def _run(self, frames: Iterator[Frame | None]) -> None:
+        failure = None
+        try:
+            for frame in frames:
+                with self._change:
+                    self._change.wait_for(lambda: self._next is None or self._closed)
+                    if self._closed:
+                        return
+                    self._next = frame
+                    self._change.notify_all()
+        except InputError as error:
+            failure = str(error)
+        except Exception as error:  # what a library raises is no reason to wait for ever
+            failure = f"{self.name} cannot be read: {reason(error)}."
+        finally:
+            with self._change:
+                self._change.wait_for(lambda: self._next is None or self._closed)
+                self.failure, self._over = failure, True
+                self._change.notify_all()
 
 
 def to_bgr8(frame: np.ndarray) -> np.ndarray:
@@ -113,6 +209,22 @@ def to_bgr8(frame: np.ndarray) -> np.ndarray:
     if frame.shape[2] == 1:
         frame = np.repeat(frame, 3, axis=2)
     return np.ascontiguousarray(frame[:, :, :3], dtype=np.uint8)
+
+
+MIN_PIXEL_ASPECT, MAX_PIXEL_ASPECT = 1.1, 8.0
+
+
+def square_pixels(image: np.ndarray, aspect: float) -> np.ndarray:
+    """A picture as it is shown: enlarged in one direction where its pixels are `aspect` times as wide as high.
+
+    Where they are nearly square, as in old television formats, coordinates stay those of the file; a file that claims
+    more than `MAX_PIXEL_ASPECT` is not believed.
+    """
+    if not MIN_PIXEL_ASPECT <= max(aspect, 1 / aspect) <= MAX_PIXEL_ASPECT:
+        return image
+    height, width = image.shape[:2]
+    size = (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+    return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
 
 
 def reason(error: Exception) -> str:

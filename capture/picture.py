@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps
 
-from capture.frames import Frames, InputError, reason, to_bgr8
+from capture.frames import Frame, Frames, InputError, reason, to_bgr8
 
 # Only these of Pillow's formats: it can also "open" a PostScript file, a font, the first bytes of an MPEG.
 PICTURE_FORMATS = {"AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP"}
@@ -31,13 +31,13 @@ def open_picture(path: str) -> Image.Image | None:
 
 
 def picture_frames(picture: Image.Image, path: str) -> Frames:
-    """The frames of a picture, one unless it is animated, BGR uint8 (h, w, 3), upright.
+    """The frames of a picture, one unless it is animated, upright.
 
     Raises:
         InputError: a frame is damaged.
     """
     animated = picture.format in ANIMATED_FORMATS and getattr(picture, "is_animated", False)
-    number = 0
+    number, at = 0, 0.0
     with picture:
         while True:
             try:
@@ -47,8 +47,9 @@ def picture_frames(picture: Image.Image, path: str) -> Frames:
             except Exception as error:  # damaged data makes Pillow's readers raise what they like
                 after = f" after frame {number}" if number else ""
                 raise InputError(f"{path!r} is damaged{after}: {reason(error)}.") from error
-            yield frame
+            yield Frame(frame, at if animated else None)
             number += 1
+            at += picture.info.get("duration", 0) / 1000  # ms, of the frame that was just shown
 
 
 def _seek(picture: Image.Image, number: int) -> bool:

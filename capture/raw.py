@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import BinaryIO
 
 import numpy as np
 
-from capture.frames import Frames, InputError, reason
+from capture.frames import Frame, Frames, InputError, reason
 
 
 def raw_frames(stream: BinaryIO | None, width: int, height: int) -> Frames:
-    """Raw frames of `width * height * 3` bytes, R, G, B, row by row, as BGR uint8 (height, width, 3).
+    """Raw frames of `width * height * 3` bytes, R, G, B, row by row.
 
     Args:
         stream: binary; None: standard input (Python keeps its bytes as they are on Windows too).
@@ -20,27 +21,40 @@ def raw_frames(stream: BinaryIO | None, width: int, height: int) -> Frames:
     Raises:
         InputError: with the first frame: there is no standard input; later: it ended inside a frame.
     """
-    if stream is None:
-        if sys.stdin is None or sys.stdin.closed:
-            raise InputError("Raw frames are read from standard input, and there is none.")
-        if sys.stdin.isatty():
-            raise InputError("Raw frames are read from standard input, which is a terminal here: use a pipe.")
-        stream = sys.stdin.buffer
+    source = stream if stream is not None else standard_input("Raw frames are read from standard input")
     size = width * height * 3
     number = 1
     while True:
-        data = b""
+        rgb = np.empty((height, width, 3), np.uint8)
+        data = rgb.data.cast("B")
+        have = 0
         try:
-            while len(data) < size and (more := stream.read(size - len(data))):
-                data += more
+            while have < size and (more := source.read(min(size - have, 2**20))) != b"":
+                if more is None:  # a pipe that does not wait has nothing at the moment
+                    time.sleep(0.005)
+                    continue
+                data[have : have + len(more)] = more
+                have += len(more)
         except OSError as error:
             raise InputError(f"Standard input cannot be read: {reason(error)}.") from error
-        if not data:
+        if not have:
             return
-        if len(data) < size:
+        if have < size:
             raise InputError(
-                f"Standard input ended in the middle of frame {number}, after {len(data)} of {size} bytes."
+                f"Standard input ended in the middle of frame {number}, after {have} of {size} bytes."
             )
-        rgb = np.frombuffer(data, np.uint8).reshape(height, width, 3)
-        yield np.ascontiguousarray(rgb[:, :, ::-1])
+        yield Frame(np.ascontiguousarray(rgb[:, :, ::-1]))
         number += 1
+
+
+def standard_input(what: str) -> BinaryIO:
+    """Standard input as a stream without a buffer, whose lock would hold up the end of the program.
+
+    Raises:
+        InputError: there is none, or it is a terminal; the sentence begins with `what`.
+    """
+    if sys.stdin is None or sys.stdin.closed:
+        raise InputError(f"{what}, and there is none.")
+    if sys.stdin.isatty():
+        raise InputError(f"{what}, which is a terminal here: use a pipe.")
+    return getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)

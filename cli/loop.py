@@ -61,7 +61,7 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
 
                 video = VideoSink(options.video_out, options.video_scale, options.video_fps)
                 resources.enter_context(video)
-            outputs = Outputs(options, console, sender, log, video, window)
+            outputs = Outputs(options, reader, console, sender, log, video, window)
             track_frames(chain([first], stream), tracker, outputs)
         if interrupts.received == signal.SIGINT:
             console.line("Quitting")
@@ -189,6 +189,7 @@ class Outputs:
     """Everything that a frame's faces go to; what was not asked for is None."""
 
     options: Options
+    reader: InputReader
     console: Console
     sender: PacketSender
     log: DataLog | None
@@ -223,7 +224,8 @@ class Outputs:
             self.sender.send(encode(faces, captured, width, height, options.face_id_offset))
         self.console.frame(took, timings, faces, options.face_id_offset)
         if self.log:
-            self.log.write(number, captured, width, height, options.fps, faces, options.face_id_offset)
+            rate, at = self.reader.video_rate or options.fps, self.reader.video_time
+            self.log.write(number, captured, width, height, rate, faces, options.face_id_offset, at)
         if not (self.video or self.window):
             return True
         from output.drawing import draw

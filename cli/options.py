@@ -28,7 +28,8 @@ class Options:
         default="0",
         group=INPUT,
         metavar="CAMERA",
-        help="camera id (0, 1, ...), device path (/dev/video1), or video or picture file",
+        help="camera id (0, 1, ...), device path (/dev/video1), video or picture file, address of a camera on the "
+        "network (http://..., rtsp://...), or - for a video on standard input",
     )
     width: int = option(
         "-W",
@@ -242,7 +243,14 @@ class Options:
         metavar="FILE",
         help="on q in the window: write the first face's 3D shape, made symmetric, as CSV",
     )
-    silent: int = option("-s", default=0, group=SHOWING, type=int, metavar="0|1", help="1: no text output")
+    silent: int = option(
+        "-s",
+        default=0,
+        group=SHOWING,
+        type=int,
+        metavar="0|1",
+        help="1: nothing on standard output; warnings and errors still come on standard error",
+    )
 
     list_cameras: int = option(
         "-l",

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import os
 from collections.abc import Sequence
 
@@ -20,12 +21,11 @@ COLUMNS = (
     *(f"Landmark[{i}].{part}" for i in range(68) for part in ("X", "Y", "Confidence")),
     *(f"Point3D[{i}].{axis}" for i in range(70) for axis in "XYZ"),
     *FEATURE_NAMES,
+    "VideoTime",
 )
-# Whole numbers, the time to the microsecond, the rest as precise as the packet's float32.
-_ROW = ",".join(
-    {"Frame": "%d", "Time": "%.6f", "Face": "%d", "FaceID": "%d", "Success3D": "%d"}.get(name, "%.9g")
-    for name in COLUMNS
-)
+# Whole numbers, times to the microsecond, the rest as precise as the packet's float32.
+_FORMATS = dict.fromkeys(("Frame", "Face", "FaceID", "Success3D"), "%d") | dict.fromkeys(("Time", "VideoTime"), "%.6f")
+_ROW = ",".join(_FORMATS.get(name, "%.9g") for name in COLUMNS)
 
 
 class DataLog:
@@ -63,6 +63,7 @@ class DataLog:
         fps: float,
         faces: Sequence[Face],
         face_id_offset: int = 0,
+        video_time: float | None = None,
     ) -> None:
         """Append a line for each face of a frame. Never raises for trouble with the disk.
 
@@ -73,17 +74,19 @@ class DataLog:
             frame_number: of the frame, counted by the caller.
             time: of capture, Unix seconds.
             width, height: of the frame, pixels.
-            fps: the frame rate that was asked for.
+            fps: the frame rate of the video, or that was asked of the camera.
             faces: column `Face` counts them from 0.
             face_id_offset: added to the id in column `FaceID`.
+            video_time: of the frame in its video, seconds from the beginning; None, written as nan: it has none.
         """
+        at = math.nan if video_time is None else video_time
         lines = []
         for number, face in enumerate(faces):
             values = _values(face)
             if np.isfinite(values).all():
                 face_id = face.id + face_id_offset
                 lines.append(
-                    _ROW % (frame_number, time, width, height, fps, number, face_id, *values.tolist())
+                    _ROW % (frame_number, time, width, height, fps, number, face_id, *values.tolist(), at)
                 )
         if not lines:
             return
@@ -107,7 +110,7 @@ class DataLog:
 
 
 def _values(face: Face) -> np.ndarray:
-    """The columns from RightOpen on, (444,) float64."""
+    """The columns from RightOpen to the last feature, (444,) float64."""
     eyes = (1.0, 1.0) if face.eye_blink is None else face.eye_blink
     return np.concatenate(
         [

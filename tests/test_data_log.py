@@ -25,7 +25,7 @@ def rows_of(path) -> list[dict[str, float]]:
 def test_every_column_holds_what_it_says(tmp_path):
     face = make_face(2)
     with DataLog(tmp_path / "log.csv") as log:
-        log.write(7, 1700000000.123456, 640, 360, 24, [face], face_id_offset=10)
+        log.write(7, 1700000000.123456, 640, 360, 24, [face], face_id_offset=10, video_time=1.25)
     (row,) = rows_of(tmp_path / "log.csv")
     expected = {
         **{
@@ -48,9 +48,9 @@ def test_every_column_holds_what_it_says(tmp_path):
         expected |= {f"Landmark[{i}].X": x, f"Landmark[{i}].Y": y, f"Landmark[{i}].Confidence": confidence}
     for i, (x, y, z) in enumerate(face.pts_3d):
         expected |= {f"Point3D[{i}].X": x, f"Point3D[{i}].Y": -y, f"Point3D[{i}].Z": -z}
-    expected |= face.current_features
+    expected |= face.current_features | {"VideoTime": 1.25}
     assert list(row) == list(expected) == list(COLUMNS)
-    assert len(row) == 25 + 3 * 68 + 3 * 70 + 14
+    assert len(row) == 25 + 3 * 68 + 3 * 70 + 14 + 1
     for name in expected:
         assert row[name] == pytest.approx(expected[name], rel=1e-8), name
     assert np.float32(row["Landmark[3].X"]) == np.float32(face.lms[3, 1])

@@ -165,7 +165,7 @@ def test_truncated_video_fails_after_what_can_be_read(tmp_path):
     reader = reader_of(path)
     frames = all_frames(reader)
     assert 0 < len(frames) < 180
-    assert not reader.ended and f"{len(frames)} of 200 frames" in reader.failure
+    assert not reader.ended and f"{len(frames)} frames could be read" in reader.failure
 
 
 def test_truncated_video_without_its_index_is_refused(tmp_path):
@@ -238,16 +238,13 @@ def test_what_is_no_file_is_refused_in_one_sentence(tmp_path, monkeypatch, captu
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names or files")
-def test_odd_files_of_linux_are_refused(tmp_path):
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_no_text_are_refused(tmp_path):
     write_video(tmp_path / "clip.avi")
     not_text = os.fsencode(tmp_path) + b"/\xff.avi"
     shutil.move(os.fsencode(tmp_path / "clip.avi"), not_text)
     with pytest.raises(InputError, match="not UTF-8"):  # OpenCV itself ends the process here
         reader_of(os.fsdecode(not_text))
-    os.mkfifo(tmp_path / "pipe.avi")
-    with pytest.raises(InputError, match="no file"):  # would wait for a writer for ever
-        reader_of(tmp_path / "pipe.avi")
 
 
 def test_a_file_that_may_not_be_read(tmp_path):
