@@ -66,6 +66,7 @@ class Tracker:
         execution_provider: where the networks run: cpu, cuda, directml, openvino, coreml … or what else this
             onnxruntime has. One that is not there or fails is reported, and the CPU used.
         report: gets a line for each kind of trouble that tracking goes on in spite of.
+        feature_calibration: how features are measured and set against the person: balanced or original.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -97,6 +98,7 @@ class Tracker:
         try_hard: bool = False,
         execution_provider: str | ExecutionProvider = "cpu",
         report: Callable[[str], None] = _log.warning,
+        feature_calibration: str = features.CALIBRATIONS[0],
     ) -> None:
         if model_type not in LANDMARK_MODELS:
             raise ValueError(f"There is no model {model_type}; models are {sorted(LANDMARK_MODELS)}.")
@@ -149,7 +151,7 @@ class Tracker:
                 number,
                 contour,
                 not static_model,
-                lambda: features.Features(max_feature_updates, level),
+                lambda: features.Features(max_feature_updates, level, calibration=feature_calibration),
                 keep_features=max_feature_updates > 0,
             )
             for number in range(max_faces)

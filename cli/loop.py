@@ -126,6 +126,7 @@ def make_tracker(options: Options, frame: np.ndarray) -> Tracker:
         try_hard=bool(options.try_hard),
         execution_provider=options.execution_provider,
         report=warn,
+        feature_calibration=options.feature_calibration,
     )
 
 

@@ -168,6 +168,14 @@ class Options:
         help="a face's feature ranges stop adapting after this time; 0: never, but they start over when the "
         "face is lost",
     )
+    feature_calibration: str = option(
+        default="balanced",
+        group=TRACKING,
+        choices=("balanced", "original"),
+        metavar="balanced|original",
+        help="balanced: features begin with what people do in general and adapt to the person; original: exactly "
+        "OpenSeeFace's",
+    )
     no_3d_adapt: int = option(
         default=1, group=TRACKING, type=int, metavar="0|1", help="0: adapt the 3D face shape to the person"
     )

@@ -1,4 +1,5 @@
-"""Expression features: the measures by hand-made points, the range step by step, freezing and levels."""
+"""The original's features: the measures by hand-made points, the range step by step; for both calibrations: freezing,
+levels, points that are none."""
 
 from __future__ import annotations
 
@@ -11,17 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tracking.face_shape import REFERENCE_SHAPE
-from tracking.features import (
-    FEATURE_NAMES,
-    FINE_FEATURES,
-    THRESHOLDS,
-    Features,
-    RunningRange,
-    align,
-    eye_open,
-    folded_angle,
-    measure,
-)
+from tracking.features import FEATURE_NAMES, FINE_FEATURES, Features, eye_open
+from tracking.features.original import THRESHOLDS, RunningRange, align, folded_angle, measure
+
+AHEAD = np.array([0.0, 0.0, 1.0])
 
 # The folded angle
 
@@ -290,6 +284,17 @@ def points_of(opening: float) -> np.ndarray:
     return points
 
 
+class Known(Features):
+    """The features of a face that looks straight ahead, whose points are the same normalised or not."""
+
+    def of(self, points: np.ndarray) -> dict[str, float]:
+        return self.update(points, points, AHEAD)
+
+
+def original(max_updates: float = 0, level: int = 2, **more) -> Known:
+    return Known(max_updates, level, calibration="original", **more)
+
+
 class Clock:
     """A clock that a test sets."""
 
@@ -300,74 +305,74 @@ class Clock:
 
 
 def test_names_come_in_the_packets_order():
-    assert tuple(Features().update(points_of(1))) == FEATURE_NAMES
+    assert tuple(original().of(points_of(1))) == FEATURE_NAMES
 
 
 def test_closing_eyes_opens_and_closes_the_value():
-    features = Features()
+    features = original()
     for _ in range(30):
-        opened = eye_open(features.update(points_of(1)))
+        opened = eye_open(features.of(points_of(1)))
     assert opened == (1, 1)
-    features.update(points_of(0.5))  # the range begins with something below and something above
-    features.update(points_of(1.5))
+    features.of(points_of(0.5))  # the range begins with something below and something above
+    features.of(points_of(1.5))
     for _ in range(10):
-        closed = eye_open(features.update(points_of(0.1)))
+        closed = eye_open(features.of(points_of(0.1)))
     assert closed == pytest.approx((0, 0), abs=1e-3)
     for _ in range(10):
-        half = eye_open(features.update(points_of(0.55)))
+        half = eye_open(features.of(points_of(0.55)))
     assert half == pytest.approx((0.5, 0.5), abs=0.05)
 
 
 def test_median_and_range_freeze():
     clock = Clock()
-    features = Features(max_updates=60, clock=clock)
+    features = original(max_updates=60, clock=clock)
     for _ in range(20):
-        features.update(points_of(1))
-    features.update(points_of(0.5))
-    features.update(points_of(2))
+        features.of(points_of(1))
+    features.of(points_of(0.5))
+    features.of(points_of(2))
     ranges = features._ranges
     kept = {name: (r.minimum, r.maximum, r._median.median()) for name, r in ranges.items()}
     clock.now += 59.9
-    features.update(points_of(0.4))
+    features.of(points_of(0.4))
     assert ranges["eye_l"].minimum < kept["eye_l"][0], "still learning"
     kept = {name: (r.minimum, r.maximum, r._median.median()) for name, r in ranges.items()}
     clock.now += 0.2
     for opening in [0.01, 5, 0.5] * 50:
-        values = features.update(points_of(opening))
+        values = features.of(points_of(opening))
         assert all(-1 <= value <= 1 for value in values.values())
     assert {name: (r.minimum, r.maximum, r._median.median()) for name, r in ranges.items()} == kept
     # What lies beyond the range is an extreme all the same.
     for _ in range(5):
-        beyond = features.update(points_of(5))
+        beyond = features.of(points_of(5))
     assert beyond["mouth_open"] == pytest.approx(1, abs=1e-3)
 
 
 def test_time_counts_from_the_faces_first_value():
     clock = Clock()
-    features = Features(max_updates=60, clock=clock)
+    features = original(max_updates=60, clock=clock)
     clock.now += 10_000
-    features.update(points_of(1))
-    features.update(points_of(0.1))
+    features.of(points_of(1))
+    features.of(points_of(0.1))
     assert features._ranges["eye_l"].minimum is not None
 
 
 def test_zero_never_freezes():
     clock = Clock()
-    features = Features(max_updates=0, clock=clock)
-    features.update(points_of(1))
+    features = original(max_updates=0, clock=clock)
+    features.of(points_of(1))
     clock.now += 1e9
     for _ in range(3):
-        features.update(points_of(1))
-    features.update(points_of(0.1))
+        features.of(points_of(1))
+    features.of(points_of(0.1))
     assert features._ranges["eye_l"].minimum is not None
 
 
 def test_levels():
     rng = np.random.default_rng(0)
-    every, coarse, none = Features(level=2), Features(level=1), Features(level=0)
+    every, coarse, none = original(level=2), original(level=1), original(level=0)
     for _ in range(100):
         points = points_of(rng.uniform(0.2, 2)) * rng.uniform(0.9, 1.1, (70, 3))
-        a, b, c = every.update(points), coarse.update(points), none.update(points)
+        a, b, c = every.of(points), coarse.of(points), none.of(points)
         assert c == {}
         assert tuple(b) == FEATURE_NAMES
         assert {name: value for name, value in b.items() if name not in FINE_FEATURES} == {
@@ -409,13 +414,13 @@ coordinate = st.one_of(
 @settings(max_examples=200, deadline=None)
 @given(arrays.arrays(np.float64, (70, 3), elements=coordinate, fill=coordinate))
 def test_points_that_are_none_are_refused_and_leave_no_trace(points):
-    features = Features()
-    features.update(points_of(1))
+    features = original()
+    features.of(points_of(1))
     with np.errstate(all="ignore"):
         try:
-            values = features.update(points)
+            values = features.of(points)
         except ValueError:
             pass
         else:
             assert all(-1 <= value <= 1 for value in values.values())
-    assert all(-1 <= value <= 1 for value in features.update(points_of(1)).values())
+    assert all(-1 <= value <= 1 for value in features.of(points_of(1)).values())

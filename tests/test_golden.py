@@ -33,6 +33,7 @@ SETTINGS: dict[str, Any] = {
     "max_threads": 1,
     "max_feature_updates": 900,
     "discard_after": 10,
+    "feature_calibration": "original",
 }
 CASES: dict[str, dict[str, Any]] = {
     "carphone_model0": {"model_type": 0},
@@ -324,11 +325,11 @@ def test_step_features(recorded):
     """
     apart = []
     for id in np.unique(recorded.id):
-        measured = features.Features()
+        measured = features.Features(calibration="original")
         for i in np.flatnonzero(recorded.id == id):
             if recorded.pnp_error[i] > 300:
                 continue
-            found = measured.update(recorded.pts_3d[i])
+            found = measured.update(recorded.pts_3d[i], recorded.pts_3d[i], np.array([0.0, 0.0, 1.0]))
             apart.append(np.abs(list(found.values()) - recorded.features[i]))
             np.testing.assert_allclose(features.eye_open(found), recorded.eye_blink[i], atol=1e-5)
     assert np.percentile(apart, 95) <= 1e-5

@@ -34,6 +34,7 @@ TABLE = """
    --scan-every             int    3
    --discard-after          int    10
    --max-feature-updates    int    900
+   --feature-calibration    choice balanced
    --no-3d-adapt            int    1
    --try-hard               int    0
    --video-out              str    None
@@ -60,17 +61,17 @@ ROWS = [(spellings, kind, default.replace("''", "")) for *spellings, kind, defau
 
 @pytest.mark.parametrize(("spellings", "kind", "default"), ROWS, ids=lambda value: str(value))
 def test_every_option(spellings: list[str], kind: str, default: str) -> None:
-    field, convert = spellings[-1][2:].replace("-", "_"), {"int": int, "float": float, "str": str}.get(kind)
+    field, convert = spellings[-1][2:].replace("-", "_"), {"int": int, "float": float}.get(kind, str)
     no_value = {"None": None, "False": False}
     assert getattr(parse([]), field) == (no_value[default] if default in no_value else convert(default))
     for spelling in spellings:
         if kind == "flag":
             assert getattr(parse([spelling]), field) is True
             continue
-        text = {"int": "1", "float": "0.5", "str": "some text"}[kind]
+        text = {"int": "1", "float": "0.5", "str": "some text", "choice": "original"}[kind]
         value = getattr(parse([spelling, text]), field)
         assert value == convert(text)
-        assert type(value).__name__ == kind
+        assert type(value).__name__ == ("str" if kind == "choice" else kind)
         if kind != "str":
             with pytest.raises(SystemExit) as end:
                 parse([spelling, "text"])
@@ -89,6 +90,7 @@ def test_no_other_option() -> None:
         ["--priority", "0"], ["--priority", "5"], ["--video-scale", "4"], ["-p", "1"], ["-p", "65535"],
         ["--video-fps", "29.97"], ["-t", "0"], ["-t", "1"], ["--face-id-offset", "-5"], ["--model=-3"],
         ["--no-3d-adapt", "0"], ["-v", "4", "-P", "2", "-M", "-s", "1"], ["-c", ""],
+        ["--feature-calibration", "balanced"],
     ],
     ids=" ".join,
 )  # fmt: skip

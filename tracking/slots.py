@@ -10,6 +10,7 @@ from . import pose as pose_module
 from .face_shape import REFERENCE_SHAPE, AdaptiveShape
 from .faces import Detection, Face
 from .features import Features, eye_open
+from .features.balanced import direction_to_camera
 
 #: Below this confidence, or above this error of the fit, points are not normalised and features not updated.
 MIN_CONFIDENCE, MAX_ERROR = 0.4, 300.0
@@ -78,16 +79,17 @@ class Slot:
         self._pose = pose
         if pose is None:
             return None
-        points = pose_module.back_project(shape, detection.lms, pose, width, height)
+        turned = points = pose_module.back_project(shape, detection.lms, pose, width, height)
         settled = detection.conf >= MIN_CONFIDENCE and pose.error <= MAX_ERROR
         if settled:
-            points = pose_module.normalize(points)
+            points = pose_module.normalize(turned)
         if not (np.isfinite(points).all() and np.isfinite(detection.lms).all()):  # the pose is finite
             return None
         eyes = None
         if settled:
             try:
-                self._current = self._features.update(points)
+                camera = direction_to_camera(pose.matrix, width, height)
+                self._current = self._features.update(points, turned, camera)
             except ValueError:
                 return None
             eyes = eye_open(self._current)

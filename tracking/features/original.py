@@ -1,41 +1,20 @@
-"""The 14 expression features: measured on the normalised 3D points, then set against the person's own range."""
+"""The calibration of the original program, number for number: raw values of the normalised 3D points, and ranges that
+grow out of nothing."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from remedian import remedian
 
-#: In the order of the packet.
-FEATURE_NAMES = (
-    "eye_l",
-    "eye_r",
-    "eyebrow_steepness_l",
-    "eyebrow_updown_l",
-    "eyebrow_quirk_l",
-    "eyebrow_steepness_r",
-    "eyebrow_updown_r",
-    "eyebrow_quirk_r",
-    "mouth_corner_updown_l",
-    "mouth_corner_inout_l",
-    "mouth_corner_updown_r",
-    "mouth_corner_inout_r",
-    "mouth_open",
-    "mouth_wide",
-)
-#: Left out at feature level 1 and by the model of 30 points.
-FINE_FEATURES = frozenset(name for name in FEATURE_NAMES if "steepness" in name or "quirk" in name or "inout" in name)
+from .names import FEATURE_NAMES
+
 #: How far, as a share of the median, a value must lie from it to become the first minimum or maximum.
 THRESHOLDS = {
-    name: 0.05
-    if "quirk" in name or "steepness" in name
-    else 0.02
-    if "inout" in name or name == "mouth_wide"
-    else 0.15
+    name: 0.05 if "quirk" in name or "steepness" in name else 0.02 if "inout" in name or name == "mouth_wide" else 0.15
     for name in FEATURE_NAMES
 }
 #: Share of the way from an extreme to the median at which the extreme's hard limit is set ...
@@ -69,9 +48,7 @@ def align(points: Sequence[Point], a: Point, b: Point) -> list[tuple[float, floa
     theta = math.radians(folded_angle(a, b))
     cos, sin = math.cos(theta), math.sin(theta)
     a_x, a_y = a
-    return [
-        ((x - a_x) * cos + (y - a_y) * sin + a_x, (y - a_y) * cos - (x - a_x) * sin + a_y) for x, y in points
-    ]
+    return [((x - a_x) * cos + (y - a_y) * sin + a_x, (y - a_y) * cos - (x - a_x) * sin + a_y) for x, y in points]
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -185,47 +162,6 @@ def _ratio(part: float, whole: float) -> float:
     return min(max(part / whole, -1.0), 1.0) if whole else 0.0
 
 
-class Features:
-    """The features of one face through time.
-
-    Args:
-        max_updates: seconds after the first value at which median and range stop adapting; 0: never.
-        level: 2 all features, 1 without FINE_FEATURES (which stay 0), 0 none.
-        clock: time in seconds.
-    """
-
-    def __init__(self, max_updates: float = 0, level: int = 2, clock: Callable[[], float] = time.monotonic) -> None:
-        self.max_updates = max_updates
-        self.level = level
-        self._clock = clock
-        self._first_seen: float | None = None
-        self._ranges = {name: RunningRange(THRESHOLDS[name]) for name in FEATURE_NAMES}
-
-    def update(self, points: np.ndarray) -> dict[str, float]:
-        """Return the features of normalised points (70, 3), by name in the packet's order.
-
-        Raises ValueError for points on which a feature has no finite value.
-        """
-        if self.level <= 0:
-            return {}
-        try:
-            raw = measure(points, fine=self.level >= 2)
-        except ZeroDivisionError as error:
-            raise ValueError("These points have no features.") from error
-        if not all(map(math.isfinite, raw.values())):
-            raise ValueError("These points give no finite features.")
-        now = self._clock()
-        if self._first_seen is None:
-            self._first_seen = now
-        learning = not self.max_updates or now - self._first_seen < self.max_updates
-        return {
-            name: self._ranges[name].update(raw[name], learning) if name in raw else 0.0 for name in FEATURE_NAMES
-        }
-
-
-def eye_open(features: dict[str, float]) -> tuple[float, float] | None:
-    """How far the right and the left eye are open, 0 to 1; None without features."""
-    if not features:
-        return None
-    right, left = (1 - min(max(-features[name], 0.0), 1.0) for name in ("eye_r", "eye_l"))
-    return right, left
+def make_range(name: str) -> RunningRange:
+    """The range of a feature of somebody new."""
+    return RunningRange(THRESHOLDS[name])
