@@ -7,6 +7,8 @@
 #     "pillow>=10.3",
 #     "cv2-enumerate-cameras>=1.1.18",
 #     'pygrabber>=0.2; sys_platform == "win32"',
+#     "python-osc>=1.9.0",
+#     "websockets>=15.0",
 # ]
 # ///
 """Tracks faces in a webcam, video or raw frames and sends their data over UDP: `python facetracker.py -h`."""
@@ -65,6 +67,8 @@ def dispatch(options: Options, interrupts: Interrupts) -> int:
         return list_capabilities(options.list_dcaps)
     if options.list_cameras:
         return list_cameras(names_only=options.list_cameras > 1)
+    if options.list_targets:
+        return list_targets()
     if options.benchmark:
         return benchmark(options, interrupts)
     return run(options, interrupts)
@@ -85,6 +89,16 @@ def list_cameras(names_only: bool) -> int:
     from output.console import write_line
 
     for line in cameras.camera_lines(cameras.list_cameras(), names_only):
+        write_line(sys.stdout, line)
+    return 0
+
+
+def list_targets() -> int:
+    """`--list-targets`."""
+    from output.console import write_line
+    from sending.targets import lines
+
+    for line in lines():
         write_line(sys.stdout, line)
     return 0
 

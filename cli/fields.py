@@ -26,6 +26,27 @@ def number(kind: type, low: float, high: float = float("inf")) -> Callable[[str]
     return parse_number
 
 
+class Joined(argparse.Action):
+    """Joins the values of an option that is given several times with commas."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option_string: Any = None) -> None:
+        before = getattr(namespace, self.dest, "")
+        setattr(namespace, self.dest, f"{before},{values}" if before else values)
+
+
+def checked(check: Callable[[str], object]) -> Callable[[str], str]:
+    """A parser that takes the text as it is unless `check` raises a ValueError for it (one sentence)."""
+
+    def parse_text(text: str) -> str:
+        try:
+            check(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return text
+
+    return parse_text
+
+
 def option(
     *short: str,
     default: Any,

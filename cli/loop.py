@@ -20,14 +20,17 @@ from output.console import Console, warn
 from output.data_log import DataLog
 from output.shape_file import write_shape
 from sending.packet import encode
+from sending.targets import read_targets
 from sending.udp import PacketSender
 from tracker import Timings, Tracker
 from tracking.faces import Face
+from tracking.smoothing import PRESETS, Smoothers
 
 # Otherwise imported where it is used: few runs draw, and all would start later for it.
 if TYPE_CHECKING:
     from output.video import VideoSink
     from output.window import Window
+    from sending.senders import Senders
 
 MAX_FAILURES = 30  # so many frames in a row that can't be tracked end the run
 
@@ -46,9 +49,14 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
         OSError: a file can't be written.
     """
     with ExitStack() as resources:
-        sender = resources.enter_context(make_sender(options))
+        sender = make_sender(options)
+        if sender:
+            resources.enter_context(sender)
         # The window comes before everything that starts threads.
         window = resources.enter_context(make_window()) if options.visualize else None
+        senders = make_senders(options)
+        if senders:
+            resources.enter_context(senders)
         reader = resources.enter_context(open_reader(options))
         stream = frames(reader, options, interrupts, window)
         if first := next(stream, None):
@@ -61,7 +69,9 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
 
                 video = VideoSink(options.video_out, options.video_scale, options.video_fps)
                 resources.enter_context(video)
-            outputs = Outputs(options, reader, console, sender, log, video, window)
+            preset = PRESETS[options.smooth or "off"]
+            smoothers = Smoothers(preset) if preset else None
+            outputs = Outputs(options, reader, console, sender, smoothers, senders, log, video, window)
             track_frames(chain([first], stream), tracker, outputs)
         if interrupts.received == signal.SIGINT:
             console.line("Quitting")
@@ -72,10 +82,24 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
             raise InputError(f"Nothing came from {reader.name}.")
 
 
-def make_sender(options: Options) -> PacketSender:
-    """The way to the receivers that the options name."""
+def make_sender(options: Options) -> PacketSender | None:
+    """The way to the receivers of records that the options name."""
+    if options.ip.lower() == "none":
+        return None
     try:
         return PacketSender(options.ip, options.port, warn)
+    except ValueError as error:
+        raise RunError(str(error)) from error
+
+
+def make_senders(options: Options) -> Senders | None:
+    """The way to the programs that `--send` names."""
+    if not options.send:
+        return None
+    from sending.senders import Senders
+
+    try:
+        return Senders(read_targets(options.send), PRESETS[options.smooth or "normal"], warn)
     except ValueError as error:
         raise RunError(str(error)) from error
 
@@ -192,7 +216,9 @@ class Outputs:
     options: Options
     reader: InputReader
     console: Console
-    sender: PacketSender
+    sender: PacketSender | None
+    smoothers: Smoothers | None  # for the record
+    senders: Senders | None
     log: DataLog | None
     video: VideoSink | None
     window: Window | None
@@ -221,8 +247,11 @@ class Outputs:
         """
         options = self.options
         height, width = frame.shape[:2]
-        if faces:
-            self.sender.send(encode(faces, captured, width, height, options.face_id_offset))
+        if self.senders:
+            self.senders.send(faces, captured, (width, height))
+        if faces and self.sender:
+            recorded = self.smoothers.smooth(faces, captured) if self.smoothers else faces
+            self.sender.send(encode(recorded, captured, width, height, options.face_id_offset))
         self.console.frame(took, timings, faces, options.face_id_offset)
         if self.log:
             rate, at = self.reader.video_rate or options.fps, self.reader.video_time

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cli.fields import number, option
+from cli.fields import Joined, checked, number, option
+from sending.targets import read_targets
 
 INPUT = "camera, video and raw frames"
 TRACKING = "tracking"
@@ -192,7 +193,8 @@ class Options:
         default="127.0.0.1",
         group=SENDING,
         metavar="HOST",
-        help="where tracking data is sent: an IPv4 or IPv6 address or a name; several, separated by commas",
+        help="where tracking data is sent: an IPv4 or IPv6 address or a name; several, separated by commas; "
+        "none: nowhere",
     )
     port: int = option(
         "-p",
@@ -209,6 +211,16 @@ class Options:
         metavar="N",
         help="added to every face id that is sent",
     )
+
+    send: str = option(
+        default="", group=SENDING, action=Joined, type=checked(read_targets), metavar="TARGET",
+        help="also send to these programs, each in its own way: names or addresses of --list-targets, such as warudo "
+        "or vmc://192.168.0.5:39540; several: separated by commas, or the option again",
+    )  # fmt: skip
+    smooth: str | None = option(
+        default=None, group=SENDING, choices=("off", "light", "normal", "strong"), metavar="HOW",
+        help="smooth movements: off, light, normal, strong; without it: normal for --send, off for --ip",
+    )  # fmt: skip
 
     visualize: int = option(
         "-v",
@@ -276,6 +288,9 @@ class Options:
         metavar="N",
         help="list what camera N can deliver; -1: what every camera can",
     )
+    list_targets: int = option(
+        default=0, group=LISTING, type=int, metavar="0|1", help="1: list what --send takes, and what to switch on there"
+    )  # fmt: skip
     benchmark: int = option(
         default=0,
         group=LISTING,

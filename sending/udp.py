@@ -30,7 +30,7 @@ class PacketSender:
     """
 
     def __init__(self, destinations: str, port: int, report: Callable[[str], None] = _log.warning) -> None:
-        self._destinations = [_Destination(*_parse(text.strip(), port), report) for text in destinations.split(",")]
+        self._destinations = [destination(text.strip(), port, report) for text in destinations.split(",")]
 
     def send(self, datagram: bytes) -> None:
         """Send a frame's records. Nothing is sent when it is empty or holds more than `MAX_RECORDS`.
@@ -54,7 +54,12 @@ class PacketSender:
         self.close()
 
 
-class _Destination:
+def destination(text: str, port: int, report: Callable[[str], None]) -> "Destination":
+    """One receiver by its address; see `PacketSender`."""
+    return Destination(*_parse(text, port), report)
+
+
+class Destination:
     """One receiver. Its socket is connected, as only then the system tells when nobody listens there."""
 
     def __init__(
@@ -69,6 +74,7 @@ class _Destination:
         self._quiet = 0
 
     def send(self, datagram: bytes) -> None:
+        """Send a datagram, in the way of `PacketSender.send`."""
         try:
             if self._socket is None:
                 self._socket = self._connect()
@@ -92,6 +98,7 @@ class _Destination:
                 self._report(f"Sending to {self._name} works again.")
 
     def close(self) -> None:
+        """Close the socket; a second time does nothing."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

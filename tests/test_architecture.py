@@ -11,7 +11,7 @@ from conftest import ROOT
 
 #: Each part and what it may import of the others. Whatever is not named here is no part of the program.
 ARROWS = {
-    "facetracker": {"cli", "capture", "input_reader", "tracking", "output"},
+    "facetracker": {"cli", "capture", "input_reader", "tracking", "sending", "output"},
     "cli": {"input_reader", "tracker", "tracking", "sending", "output"},
     "input_reader": {"capture"},
     "capture": set(),

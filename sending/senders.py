@@ -1,0 +1,149 @@
+"""All targets of a run: builds a sender for each, and feeds them in a thread of their own.
+
+The loop only hands over a frame's faces, which takes microseconds. Turning them into avatars, smoothing, encoding and
+sending happen while the next frame's networks run, and no trouble there can hold up or end the tracking.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from sending.avatar import Avatar, Avatars, Wearer
+from sending.targets import Target
+from sending.udp import destination
+from tracking.faces import Face
+from tracking.smoothing import Preset
+
+#: Frames that may wait; more of them would be older than anybody wants.
+MOST_WAITING = 100
+#: Seconds in which what still waits at the end is sent.
+LAST_SECONDS = 2.0
+
+
+class Sender(Protocol):
+    """What carries faces to one target."""
+
+    def send(self, avatars: Sequence[Avatar], time: float) -> None:
+        """Send those of a frame (by id, none if no face is there) that was taken at `time`, Unix seconds."""
+
+    def close(self) -> None:
+        """Let go of sockets and threads."""
+
+
+def make_sender(target: Target, report: Callable[[str], None]) -> Sender:
+    """The sender for a target.
+
+    Raises:
+        ValueError: its host is unknown, or can't be listened at (one sentence).
+    """
+    wearer = Wearer(target.face, target.on("mirror", False))
+    # Each protocol is imported only where it is used: few runs need more than one.
+    if target.protocol == "vts":
+        from sending.vtubestudio import VTubeStudioSender
+
+        return VTubeStudioSender(target.host, target.port, wearer, report)
+    if target.protocol == "vtsphone":
+        from sending.vtsphone import VtsPhoneSender
+
+        try:
+            return VtsPhoneSender(target.host, target.port, wearer, report)
+        except OSError as error:
+            reason = error.strerror or error
+            raise ValueError(f"{target.text}: {target.host}:{target.port} can't be listened at ({reason}).") from error
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    place = destination(f"{host}:{target.port}", target.port, report)
+    if target.protocol == "vmc":
+        from sending.vmc import FrameLayout, VmcSender
+
+        settings = target.settings
+        layout = FrameLayout(
+            target.on("bones", True), settings.get("names") == "pascal", settings.get("presets", "none")
+        )
+        return VmcSender(place, wearer, layout)
+    if target.protocol == "ifacialmocap":
+        from sending.ifacialmocap import IFacialMocapSender
+
+        return IFacialMocapSender(place, wearer)
+    if target.protocol == "livelink":
+        from sending.livelink import SUBJECT, LiveLinkSender
+
+        return LiveLinkSender(place, wearer, target.settings.get("subject", SUBJECT))
+    from sending.opentrack import OpentrackSender
+
+    return OpentrackSender(place, wearer)
+
+
+class Senders:
+    """Sends every frame to all targets.
+
+    Args:
+        targets: where to.
+        preset: how movements are smoothed; None: not at all.
+        report: gets a line for each kind of trouble.
+
+    Raises:
+        ValueError: see `make_sender`.
+    """
+
+    def __init__(self, targets: Sequence[Target], preset: Preset | None, report: Callable[[str], None]) -> None:
+        self._report = report
+        self._avatars = Avatars(preset, report)
+        self._senders: list[Sender] = []
+        try:
+            for target in targets:
+                self._senders.append(make_sender(target, report))
+        except ValueError:
+            for sender in self._senders:
+                sender.close()
+            raise
+        self._failed: set[str] = set()
+        self._frames: queue.SimpleQueue[tuple[Sequence[Face], float, tuple[float, float]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="senders", daemon=True)
+        self._thread.start()
+
+    def send(self, faces: Sequence[Face], time: float, size: tuple[float, float]) -> None:
+        """Hand over the faces of a frame, also when there are none.
+
+        Args:
+            faces: ordered by id; nobody may change them afterwards.
+            time: when the frame was taken, Unix seconds.
+            size: its width and height, pixels.
+        """
+        if self._frames.qsize() < MOST_WAITING:
+            self._frames.put((faces, time, size))
+
+    def close(self) -> None:
+        """Send what still waits, and end."""
+        self._frames.put(None)
+        self._thread.join(LAST_SECONDS)
+        for sender in self._senders:
+            sender.close()
+
+    def __enter__(self) -> Senders:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        while (frame := self._frames.get()) is not None:
+            faces, time, size = frame
+            try:
+                avatars = self._avatars.of(faces, time, size)
+            except Exception as error:  # one frame that a library fails on is no reason to end a stream
+                self._say_once("faces", error)
+                continue
+            for sender in self._senders:
+                try:
+                    sender.send(avatars, time)
+                except Exception as error:
+                    self._say_once(type(sender).__name__, error)
+
+    def _say_once(self, who: str, error: Exception) -> None:
+        if who not in self._failed:
+            self._failed.add(who)
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            self._report(f"A frame could not be sent by {who} ({reason}); tracking goes on.")

@@ -1,0 +1,125 @@
+"""The messages of VTube Studio's plugin API: JSON text over a WebSocket. Nothing is sent or received here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sending.avatar import Avatar
+from tracking.faces import BLENDSHAPE_NAMES
+
+PLUGIN = {"pluginName": "OpenSeeFace tracker", "pluginDeveloper": "OpenSeeFace again"}
+#: The user does not allow the plugin.
+REFUSED = 50
+#: Half of the range of VTube Studio's own inputs: degrees, and centimetres.
+ANGLE, PLACE = 30.0, 10.0
+#: An eye that is turned so far, degrees, is at the end of its input's range.
+GAZE = 30.0
+
+
+def request(kind: str, number: int, data: dict[str, Any] | None = None) -> str:
+    """A request as text.
+
+    Args:
+        kind: messageType.
+        number: comes back in the answer's requestID.
+        data: what the request is about.
+    """
+    message = {
+        "apiName": "VTubeStudioPublicAPI",
+        "apiVersion": "1.0",
+        "requestID": str(number),
+        "messageType": kind,
+        "data": data or {},
+    }
+    return json.dumps(message, separators=(",", ":"), allow_nan=False)
+
+
+def answer(text: str | bytes) -> tuple[str, int | None, dict[str, Any]]:
+    """messageType, number of the request (None: of none of ours) and data of an answer.
+
+    Raises:
+        ValueError: it is no message of this API.
+    """
+    message = json.loads(text)
+    if not isinstance(message, dict) or not isinstance(message.get("messageType"), str):
+        raise ValueError("no message of VTube Studio")
+    number, data = message.get("requestID"), message.get("data")
+    return (
+        message["messageType"],
+        int(number) if isinstance(number, str) and number.isascii() and number.isdigit() else None,
+        data if isinstance(data, dict) else {},
+    )
+
+
+def parameter_requests() -> dict[str, dict[str, Any]]:
+    """The data of a ParameterCreationRequest for each of our own parameters, by name: the 52 shapes."""
+    return {
+        name: {"parameterName": name, "explanation": f"Blend shape {name} (ARKit)", "min": 0, "max": 1,
+               "defaultValue": 0}
+        for name in BLENDSHAPE_NAMES
+    }  # fmt: skip
+
+
+def parameter_values(avatar: Avatar) -> dict[str, float]:
+    """The values of all parameters, VTube Studio's own inputs first, by name.
+
+    Sideways is positive to the person's own right, upwards positive up.
+    """
+    weight = dict(zip(BLENDSHAPE_NAMES, avatar.shapes.tolist(), strict=True))
+
+    def both(name: str) -> float:
+        return (weight[f"{name}Left"] + weight[f"{name}Right"]) / 2
+
+    def within(value: float, low: float, high: float) -> float:
+        return min(max(value, low), high)
+
+    def brow(side: str) -> float:
+        raised = (weight[f"browOuterUp{side}"] + weight["browInnerUp"]) / 2
+        return within(0.5 + (raised - weight[f"browDown{side}"]) / 2, 0.0, 1.0)
+
+    (rx, ry, rz), (px, py, pz), (down, side) = avatar.rotation, avatar.position, avatar.gaze
+    eye_x, eye_y = within(side / GAZE, -1, 1), within(-down / GAZE, -1, 1)
+    brows = {side: brow(side) for side in ("Left", "Right")}
+    return {
+        "FacePositionX": within(100 * px, -PLACE, PLACE),
+        "FacePositionY": within(100 * py, -PLACE, PLACE),
+        "FacePositionZ": within(100 * pz, -PLACE, PLACE),
+        "FaceAngleX": within(ry, -ANGLE, ANGLE),
+        "FaceAngleY": within(-rx, -ANGLE, ANGLE),
+        "FaceAngleZ": within(rz, -ANGLE, ANGLE),
+        "MouthSmile": within(0.5 + (both("mouthSmile") - both("mouthFrown")) / 2, 0, 1),
+        "MouthOpen": within(weight["jawOpen"] - weight["mouthClose"], 0, 1),
+        "MouthX": within(weight["mouthRight"] - weight["mouthLeft"], -1, 1),
+        "Brows": (brows["Left"] + brows["Right"]) / 2,
+        "BrowLeftY": brows["Left"],
+        "BrowRightY": brows["Right"],
+        "EyeOpenLeft": 1 - weight["eyeBlinkLeft"],
+        "EyeOpenRight": 1 - weight["eyeBlinkRight"],
+        "EyeLeftX": eye_x,
+        "EyeLeftY": eye_y,
+        "EyeRightX": eye_x,
+        "EyeRightY": eye_y,
+        "TongueOut": weight["tongueOut"],
+        "CheekPuff": weight["cheekPuff"],
+        "FaceAngry": min(both("browDown"), 1.0),
+        **weight,
+    }
+
+
+def injection(avatar: Avatar, found: bool, without: frozenset[str] | set[str] = frozenset()) -> dict[str, Any]:
+    """The data of an InjectParameterDataRequest.
+
+    Args:
+        avatar: the face, or what is left of it.
+        found: whether it is there.
+        without: parameters that VTube Studio does not take from us.
+    """
+    values = parameter_values(avatar)
+    return {
+        "faceFound": found,
+        "mode": "set",
+        "parameterValues": [
+            {"id": name, "value": round(value, 5)} for name, value in values.items() if name not in without
+        ],
+    }
