@@ -90,6 +90,8 @@ def license_text(source: Distribution) -> str:
     texts = _texts(source)
     fields = [field for field in ("License-Expression", "License") if field in source.metadata]
     stated = source.metadata[fields[0]] if fields else ""
+    if not texts and len(stated.splitlines()) > 5:  # no name but the words themselves
+        texts = {"\n".join(line.strip() for line in stated.splitlines()): "License, in the package's metadata"}
     if not texts and _APACHE.search(stated):
         # Named, but not carried along; the words of this licence are the same everywhere.
         apache = next(text for text, file in _texts(installed("packaging")).items() if file.endswith("LICENSE.APACHE"))

@@ -46,6 +46,11 @@ def run(*arguments: object, stdin: bytes = b"", environment: dict[str, str] | No
     return Result(finished.returncode, out, err, receiver.frames)
 
 
+def config_folder_in(folder: Path) -> dict[str, str]:
+    """The environment in which the user's settings lie in this folder."""
+    return {name: str(folder) for name in ("XDG_CONFIG_HOME", "APPDATA", "HOME")}
+
+
 @contextmanager
 def running(
     *arguments: object, environment: dict[str, str] | None = None, program: str = "facetracker.py"

@@ -54,7 +54,12 @@ TABLE = """
    --blackmagic-options     str    None
    --priority               int    None
    --execution-provider     str    cpu
+   --send                   str    ''
+   --smooth                 str    None
+   --list-targets           int    0
 """
+#: For those that take no other text.
+TEXTS = {"--send": "vmc://192.168.0.5:39540,warudo", "--smooth": "light"}
 LINES = [line.split() for line in TABLE.splitlines() if line]
 ROWS = [(spellings, kind, default.replace("''", "")) for *spellings, kind, default in LINES]
 
@@ -68,7 +73,8 @@ def test_every_option(spellings: list[str], kind: str, default: str) -> None:
         if kind == "flag":
             assert getattr(parse([spelling]), field) is True
             continue
-        text = {"int": "1", "float": "0.5", "str": "some text", "choice": "original"}[kind]
+        values = {"int": "1", "float": "0.5", "str": "some text", "choice": "original"}
+        text = TEXTS.get(spelling) or values[kind]
         value = getattr(parse([spelling, text]), field)
         assert value == convert(text)
         assert type(value).__name__ == ("str" if kind == "choice" else kind)
@@ -89,6 +95,7 @@ def test_no_other_option() -> None:
         ["--model", "-3"], ["--model", "4"], ["-a", "-1"], ["-D", "-1"], ["-F", "0"], ["-c", "/dev/video1"],
         ["--priority", "0"], ["--priority", "5"], ["--video-scale", "4"], ["-p", "1"], ["-p", "65535"],
         ["--video-fps", "29.97"], ["-t", "0"], ["-t", "1"], ["--face-id-offset", "-5"], ["--model=-3"],
+        ["--send", "opentrack", "--send", "vts://[::1]:8001?face=1"], ["--smooth", "off"],
         ["--no-3d-adapt", "0"], ["-v", "4", "-P", "2", "-M", "-s", "1"], ["-c", ""],
         ["--feature-calibration", "balanced"],
     ],
@@ -106,7 +113,8 @@ def test_right_values(arguments: list[str]) -> None:
         ["--video-scale", "5"], ["--priority", "6"], ["--priority", "-1"], ["-t", "1.5"], ["-t", "nan"],
         ["-d", "-0.1"], ["--video-fps", "0"], ["--video-fps", "inf"], ["-F", "-1"], ["-m", "0"], ["-D", "-2"],
         ["-a", "-2"], ["--scan-every", "-1"], ["--discard-after", "-1"], ["--max-feature-updates", "-1"],
-        ["--face-id-offset", "3000000000"], ["--no-such-option"], ["leftover"], ["-p"], ["-p", ""],
+        ["--face-id-offset", "3000000000"], ["--no-such-option"], ["leftover"],
+        ["--send", "nowhere"], ["--send", "vmc://:0"], ["--send", ""], ["--smooth", "a little"], ["-p"], ["-p", ""],
     ],
     ids=" ".join,
 )  # fmt: skip
