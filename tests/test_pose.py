@@ -15,6 +15,8 @@ from tracking.face_shape import REFERENCE_SHAPE
 WIDTH, HEIGHT = 640, 480
 #: A face that looks straight into the camera.
 FRONTAL = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, -1]])
+#: From a rotation of a head behind the camera to that of the head before it that looks most like it.
+BEFORE_CAMERA = np.diag([-1.0, -1, 1])
 
 yaws, pitches, rolls = st.floats(-60, 60), st.floats(-30, 30), st.floats(-45, 45)
 distances = st.floats(3, 20)
@@ -109,7 +111,7 @@ def test_a_leaning_person_is_solved_from_the_first_frame_on(roll, contour):
 def test_real_perspective_comes_out_on_the_branch_behind_the_camera(yaw, pitch, roll, distance):
     """What a camera really sees has t_z > 0; receivers are built on its counterpart with t_z < 0."""
     rotation = turned(yaw, pitch, roll)
-    landmarks = seen(pose.BEHIND_CAMERA @ rotation, np.array([0.0, 0, distance]))
+    landmarks = seen(BEFORE_CAMERA @ rotation, np.array([0.0, 0, distance]))
     found = solved(landmarks)
     assert found.translation[2] < 0
     # The nearer the head, the less a head inside out can look like it.

@@ -28,10 +28,12 @@ ERROR_POINTS = np.array([*range(17), 30])
 EYE_CORNERS = ((36, 39), (42, 45))
 #: Eyeball centres lie this far behind the middle between the eye's corners, as a share of the eye's width.
 EYEBALL_DEPTH = 0.385
-#: From a solution before the camera (t_z > 0), the guess for the one behind it: points, depths and all turn about.
-BEHIND_CAMERA = np.diag([-1.0, -1.0, 1.0])
 #: An error over this share of the face's size in the image is doubtful; see `solve`.
 DOUBTFUL_ERROR = 0.15
+#: An error that has grown to more than this multiple of the previous one and this share of the doubtful one, too.
+MAX_GROWTH = (1.5, 0.15)
+#: When a pose is doubtful, guesses from a scaled-orthographic fit and so many steps are tried.
+ORTHOGRAPHIC_STEPS = (1, 3)
 
 
 @dataclass
@@ -86,8 +88,8 @@ def solve(
 ) -> Pose | None:
     """Fit the pose of a shape to landmarks.
 
-    Starts from the previous frame's pose; without one, or when that leads astray, from a closed-form guess, so that a
-    face is solved from its first frame on however it leans.
+    Starts from the previous frame's pose; without one, or when that leads astray, from closed-form guesses, so that a
+    face is solved from its first frame on however it leans and however near it is.
 
     Args:
         shape: (70, 3) points of the head.
@@ -95,19 +97,26 @@ def solve(
         width, height: size of the frame, pixels.
         contour: indices of the points to fit.
         previous: pose of the same face in the previous frame.
-        doubtful: from this error on, in pixels, a pose found from the previous one is checked against a fresh one.
+        doubtful: from this error on, in pixels, a pose found from the previous one is checked against a fresh one; it
+            is checked below that, too, when its error has grown by as much as a jump to another face makes it grow.
 
     Returns:
-        The pose, always with t_z < 0, or None when there is none for these landmarks. Its error is
-        sqrt(sum |landmark - projection|^2 over ERROR_POINTS / (2 * number of fitted points)), pixels.
+        The pose, always with the whole head behind the camera (t_z < 0), or None when there is none for these
+        landmarks. Its error is sqrt(sum |landmark - projection|^2 over ERROR_POINTS / (2 * number of fitted points)),
+        pixels.
     """
     image_points = np.ascontiguousarray(landmarks[:66, :2], dtype=np.float64)
     if not np.isfinite(image_points).all():
         return None
     camera = camera_matrix(width, height)
-    fitted_shape, fitted_points = shape[contour], image_points[contour]
+    # (`take` needs a third of the time that indexing does.)
+    fitted_shape, fitted_points = shape.take(contour, axis=0), image_points.take(contour, axis=0)
+    error_points = image_points.take(ERROR_POINTS, axis=0) - camera[:2, 2]
 
-    def refine(rotation: np.ndarray, translation: np.ndarray) -> Pose | None:
+    def refine(guess: tuple[np.ndarray, np.ndarray] | None) -> Pose | None:
+        if guess is None:
+            return None
+        rotation, translation = guess
         try:
             solved, rotation, translation = cv2.solvePnP(
                 fitted_shape,
@@ -126,36 +135,78 @@ def solve(
         if not solved or not -math.inf < translation[2] < 0:
             return None
         matrix = cv2.Rodrigues(rotation)[0]
-        projected = cv2.projectPoints(shape[ERROR_POINTS], rotation, translation, camera, None)[0]
-        residual = image_points[ERROR_POINTS].reshape(-1) - projected.reshape(-1)
+        seen = shape @ matrix.T + translation
+        if not np.maximum.reduce(seen[:, 2]) < 0:  # the camera is inside of the head
+            return None
+        seen = seen.take(ERROR_POINTS, axis=0)
+        residual = (seen[:, :2] * (width / seen[:, 2:]) - error_points).reshape(-1)
         error = math.sqrt(residual @ residual / (2 * len(contour)))
         return Pose(rotation, matrix, translation, error) if math.isfinite(error) else None
 
-    followed = refine(previous.rotation, previous.translation) if previous is not None else None
-    if followed is not None and followed.error < doubtful:
-        return followed
-    guess = _first_guess(fitted_shape, fitted_points, camera)
-    fresh = refine(*guess) if guess is not None else None
-    solutions = [pose for pose in (followed, fresh) if pose is not None]
-    return min(solutions, key=lambda pose: pose.error, default=None)
+    followed = None
+    if previous is not None:
+        followed = refine((previous.rotation, previous.translation))
+        allowed = min(doubtful, MAX_GROWTH[0] * previous.error + MAX_GROWTH[1] * doubtful)
+        if followed is not None and followed.error < allowed:
+            return followed
+    solutions = [followed, refine(_global_guess(fitted_shape, fitted_points, camera))]
+    doubtful = DOUBTFUL_ERROR * float(np.ptp(image_points, axis=0).max())
+    for steps in ORTHOGRAPHIC_STEPS:
+        best = min(filter(None, solutions), key=lambda pose: pose.error, default=None)
+        if best is not None and best.error < doubtful:
+            return best
+        solutions.append(refine(_orthographic_guess(fitted_shape, fitted_points, camera, steps)))
+    return min(filter(None, solutions), key=lambda pose: pose.error, default=None)
 
 
-def _first_guess(
+def _global_guess(
     points_3d: np.ndarray, image_points: np.ndarray, camera: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """A pose (rotation, translation) near the wanted one, from a closed-form solver; None when that finds nothing."""
+    """A pose (rotation, translation) near the wanted one, from a closed-form solver; None when that finds nothing.
+
+    The solver (G. Terzakis, M. Lourakis, "A Consistently Fast and Globally Optimal Solution to the Perspective-n-Point
+    Problem", ECCV 2020) looks for positive depths. R X + t behind the camera is seen where -(R X + t) before it is, and
+    that is the shape turned inside out, -X, with the same rotation, at -t.
+    """
     try:
         solved, rotation, translation = cv2.solvePnP(
-            points_3d, image_points, camera, None, flags=cv2.SOLVEPNP_SQPNP
+            -points_3d, image_points, camera, None, flags=cv2.SOLVEPNP_SQPNP
         )
-    except cv2.error:
+    except cv2.error:  # of a face that is too small it says that all its points are the same
         return None
     if not solved or not np.isfinite(rotation).all() or not np.isfinite(translation).all():
         return None
-    matrix, translation = cv2.Rodrigues(rotation)[0], np.reshape(translation, 3)
-    if translation[2] > 0:
-        matrix, translation = BEHIND_CAMERA @ matrix, -translation
-    return cv2.Rodrigues(matrix)[0].reshape(3), translation
+    return rotation, -translation
+
+
+def _orthographic_guess(
+    points_3d: np.ndarray, image_points: np.ndarray, camera: np.ndarray, steps: int
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The same from a scaled-orthographic fit, which takes every depth for that of the middle; None for points in one.
+
+    Further steps take the depths from the pose of the step before (D. DeMenthon, L. Davis, "Model-Based Object Pose in
+    25 Lines of Code", IJCV 15 (1995), 123-141).
+    """
+    seen = (image_points - camera[:2, 2]) / camera[0, 0]
+    middle = points_3d.mean(axis=0)
+    centred = points_3d - middle
+    excess = np.zeros(len(points_3d))  # how much farther than the middle a point is, as a share of its depth
+    try:
+        inverse = np.linalg.pinv(centred)
+        for _ in range(steps):
+            level = seen * (1 + excess)[:, None]
+            place = level.mean(axis=0)
+            left, scales, right = np.linalg.svd((inverse @ (level - place)).T, full_matrices=False)
+            scale = scales.mean()
+            rows = -left @ right  # negative, as depths are
+            matrix = np.vstack([rows, np.cross(*rows)])
+            excess = centred @ matrix[2] * -scale
+    except np.linalg.LinAlgError:
+        return None
+    if not 0 < scale < math.inf:
+        return None
+    translation = np.append(-place, -1.0) / scale - matrix @ middle
+    return cv2.Rodrigues(matrix)[0], translation
 
 
 def back_project(
