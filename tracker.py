@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -17,17 +18,21 @@ import numpy as np
 
 from tracking import features, pose
 from tracking.detection import BackgroundScan, FaceDetector, RetinaFaceDetector
-from tracking.faces import Box, Detection, Face, assign, group
+from tracking.faces import Box, Candidate, Detection, Face, assign, group
 from tracking.gaze import GazeModel
-from tracking.landmarks import LandmarkModel
+from tracking.landmarks import LandmarkModel, settle
 from tracking.models import LANDMARK_MODELS, default_model_dir
 from tracking.providers import ExecutionProvider
+from tracking.search import Search
 from tracking.slots import Slot
 from tracking.turns import Turns
 
 _log = logging.getLogger(__name__)
 #: What is reported of a detector that fails while there are other faces, or another detector.
 DETECTOR_FAILS = "A face detector fails, and tracking goes on without what it would find"
+#: A face from a close look must be this share of the way from the threshold to 1 more confident than others: there is
+#: much more in a frame that looks like a small face than that looks like a large one.
+STRICTNESS = 0.375
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -138,7 +143,8 @@ class Tracker:
             if not use_retinaface or try_hard
             else None
         )
-        self._detectors = [found for found in (detector, retinaface) if found is not None]
+        self._search = Search(detector, retinaface, self._try_hard, partial(self._report_once, DETECTOR_FAILS))
+        self._starts = True  # the next frame is the first of its size, and no face is held
         self._scan = None
         if use_retinaface and retinaface is not None and max_faces > 1:
             self._scan = BackgroundScan(retinaface.detect, retinaface.cancel, report)
@@ -209,6 +215,14 @@ class Tracker:
             if not detections:
                 raise failure
             self._report_once(DETECTOR_FAILS, failure)
+        elif self._starts and len(detections) < self._max_faces:
+            looked = time.perf_counter()
+            candidates = self._search.look_everywhere(frame, [detection.bbox for detection in detections])
+            detected += time.perf_counter() - looked
+            further, further_cropping = self._landmarks(frame, candidates)
+            cropping += further_cropping
+            detections = group([*detections, *further])[: self._max_faces]
+        self._starts = False
         self._add_pupils(frame, detections)
         tracked = time.perf_counter()
         faces = self._assign(detections, width, height)
@@ -235,70 +249,69 @@ class Tracker:
         for slot in self._slots:
             slot.resize(x_scale, y_scale)
         self._size = (width, height)
+        self._starts = self._starts or self._held == 0
 
     def _candidates(
         self, frame: np.ndarray, additional_faces: Sequence[Box]
-    ) -> tuple[list[Box], Exception | None]:
+    ) -> tuple[list[Candidate], Exception | None]:
         """Boxes to be tried: held ones first, then the caller's, then the detectors', which run only when needed.
 
         Also what the detectors failed with, if all that ran did: the other boxes may still show faces.
         """
-        candidates = [*self._boxes, *additional_faces]
+        candidates = [Candidate(box, held=True) for box in self._boxes]
+        candidates += [Candidate(box) for box in additional_faces]
         arrived = self._scan.results() if self._scan is not None else []  # also when not needed: they grow stale
-        detectors: Sequence[FaceDetector | RetinaFaceDetector] = ()
         self._frames_since_scan += 1
-        if self._held == 0:
-            self._frames_since_scan = 0
-            detectors = self._detectors
-        elif self._held < self._max_faces:
-            candidates += arrived
-            if self._frames_since_scan >= self._scan_every:
+        try:
+            if self._held == 0:
                 self._frames_since_scan = 0
-                if self._scan is not None:
-                    self._scan.start(frame)
-                else:
-                    detectors = self._detectors[:1]
-        else:
-            self._frames_since_scan = 0
-        failures: list[Exception] = []
-        for detector in detectors:
-            try:
-                candidates += detector.detect(frame)
-            except Exception as error:  # those of onnxruntime and OpenCV share no base class
-                failures.append(error)
-        if failures and len(failures) < len(detectors):
-            self._report_once(DETECTOR_FAILS, failures.pop())
-        if self._held == 0 and self._try_hard:
-            candidates.append((0.0, 0.0, float(frame.shape[1]), float(frame.shape[0])))
-        return candidates, failures[0] if failures else None
+                candidates += self._search.look(frame)
+            elif self._held < self._max_faces:
+                candidates += [Candidate(box) for box in arrived]
+                if self._frames_since_scan >= self._scan_every:
+                    self._frames_since_scan = 0
+                    if self._scan is not None:
+                        self._scan.start(frame)
+                    else:
+                        candidates += self._search.scan(frame)
+            else:
+                self._frames_since_scan = 0
+        except Exception as error:
+            return candidates, error
+        return candidates, None
 
-    def _landmarks(self, frame: np.ndarray, candidates: Sequence[Box]) -> tuple[list[Detection], float]:
+    def _landmarks(
+        self, frame: np.ndarray, candidates: Sequence[Candidate]
+    ) -> tuple[list[Detection], float]:
         """Landmarks of the boxes that show a face, and how much of the time went into their crops, seconds."""
         model = self._single_landmarks if len(candidates) == 1 else self._pooled_landmarks
-        held = len(self._boxes)
+        held = [candidate.box for candidate in candidates if candidate.held] if self._held else []
         cropping: list[float] = []
 
-        def find(candidate: tuple[int, Box]) -> Detection | None:
-            order, box = candidate
+        def look(box: Box, is_held: bool = False) -> tuple[float, np.ndarray] | None:
             began = time.perf_counter()
-            crop = model.prepare(frame, box, held=order < held)
+            crop = model.prepare(frame, box, is_held)
             cropping.append(time.perf_counter() - began)
-            if crop is None:
+            return None if crop is None else model.decode(model.infer(crop), crop)
+
+        def find(candidate: Candidate) -> Detection | None:
+            seen = look(candidate.box, candidate.held)
+            if seen is None:
                 return None
-            confidence, landmarks = model.decode(model.infer(crop), crop)
-            if confidence <= self.threshold:
+            confidence, landmarks = seen if candidate.held else settle(look, *seen, held)
+            if confidence <= self.threshold + (1 - self.threshold) * STRICTNESS * candidate.close:
                 return None
             lms = np.empty((68, 3))
             lms[:66] = landmarks
             lms[66:] = np.nan  # the pupils come later
-            detection = Detection(confidence, lms, crop.held)
+            detection = Detection(confidence, lms, candidate.held)
             if detection.held:
                 # In one go, so that threads meet less often. What fails here is tried again, and told, later.
                 with suppress(Exception):
                     self._look_for_pupils(frame, detection)
             return detection
 
-        found = self._map(find, list(enumerate(candidates)), shared=True)
+        found = self._map(find, candidates, shared=True)
         detections = [detection for detection in found if detection is not None]
         return detections, sum(cropping) / self._at_a_time(len(candidates))
 

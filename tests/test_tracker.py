@@ -15,10 +15,11 @@ import tracker as tracker_module
 from tracker import Timings, Tracker
 from tracking import pose
 from tracking.face_shape import REFERENCE_SHAPE
-from tracking.faces import Face
+from tracking.faces import Candidate, Face
 from tracking.features import CALIBRATIONS, FEATURE_NAMES, FINE_FEATURES
 from tracking.landmarks import Crop
 from tracking.models import ModelError
+from tracking.search import Search
 
 WIDTH, HEIGHT = 640, 480
 FRONTAL = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, -1]])
@@ -60,6 +61,9 @@ class World:
     loaded: list[str] = field(default_factory=list)
     arguments: dict[str, tuple] = field(default_factory=dict)
     detections: int = 0
+    looks_everywhere: int = 0
+    known: list[tuple[float, float, float, float]] = field(default_factory=list)  # what the last such look was told
+    far: list[Person] = field(default_factory=list)  # people whom only it finds
     retina_detections: int = 0
     tried: list[tuple[float, float, float, float]] = field(default_factory=list)  # boxes of the last frame
     held: list[bool] = field(default_factory=list)
@@ -96,6 +100,17 @@ def world(monkeypatch) -> World:
             if world.broken_detector:
                 raise cv2.error("detect: it will not")
             return [p.box for p in sorted(world.people, key=lambda p: -p.conf)][: self.max_faces]
+
+    class FakeSearch(Search):
+        """Looks at the whole frame in every frame; everywhere, it finds those who are far away."""
+
+        def _take_turns(self, detector, frame):
+            return self.scan(frame)
+
+        def look_everywhere(self, frame, known):
+            world.looks_everywhere += 1
+            world.known = list(known)
+            return [Candidate(p.box, close=True) for p in world.far]
 
     class FakeRetinaFace:
         def __init__(self, folder, max_faces, threads, provider):
@@ -135,11 +150,11 @@ def world(monkeypatch) -> World:
             world.arguments["landmarks"] += (threads,)
 
         def prepare(self, frame, box, held=False):
-            world.tried.append(box)
-            world.held.append(held)
             x, y, w, h = box
             if w < 4 or h < 4:
                 return None
+            world.tried.append(box)
+            world.held.append(held)
             return Crop(np.zeros((1, 3, 1, 1), np.float32), round(x), round(y), round(w), round(h), held)
 
         def infer(self, crop):
@@ -165,6 +180,7 @@ def world(monkeypatch) -> World:
             return pupils * np.nan if world.spoiled("gaze", person) else pupils
 
     monkeypatch.setattr(tracker_module, "FaceDetector", FakeDetector)
+    monkeypatch.setattr(tracker_module, "Search", FakeSearch)
     monkeypatch.setattr(tracker_module, "RetinaFaceDetector", FakeRetinaFace)
     monkeypatch.setattr(tracker_module, "BackgroundScan", FakeScan)
     monkeypatch.setattr(tracker_module, "LandmarkModel", FakeLandmarks)

@@ -69,19 +69,29 @@ class FaceDetector:
 
     def decode(self, output: np.ndarray, pooled: np.ndarray, width: int, height: int) -> list[Box]:
         """Read boxes off the maps, for a frame of width x height pixels: local maxima, best first."""
+        found = self.scored(output, pooled, width, height, self.threshold)
+        return [box for _, box in found[: self.max_faces]]
+
+    def scored(
+        self, output: np.ndarray, pooled: np.ndarray, width: int, height: int, threshold: float
+    ) -> list[tuple[float, Box]]:
+        """The same with their scores, however many reach that threshold."""
         scores = output[0]
-        rows, columns = np.nonzero((scores == pooled[0]) & (scores >= self.threshold))
-        order = np.argsort(-scores[rows, columns], kind="stable")[: self.max_faces]
+        rows, columns = np.nonzero((scores == pooled[0]) & (scores >= threshold))
+        order = np.argsort(-scores[rows, columns], kind="stable")
         rows, columns = rows[order], columns[order]
         cell = self.SIDE / self.MAP_SIDE
         radius = output[1, rows, columns].astype(np.float64) * (self.SIDE / 2)
         x_scale, y_scale = width / self.SIDE, height / self.SIDE
         return [
             (
-                float((column * cell - r) * x_scale),
-                float((row * cell - r) * y_scale),
-                float(2 * r * x_scale),
-                float(2 * r * y_scale),
+                float(scores[row, column]),
+                (
+                    float((column * cell - r) * x_scale),
+                    float((row * cell - r) * y_scale),
+                    float(2 * r * x_scale),
+                    float(2 * r * y_scale),
+                ),
             )
             for row, column, r in zip(rows, columns, radius, strict=True)
             if np.isfinite(r) and r > 0

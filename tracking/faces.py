@@ -70,6 +70,21 @@ class Face:
     blendshapes: np.ndarray | None = None
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """A box that may show a face.
+
+    Attributes:
+        box: in the frame.
+        held: whether it was a face of the previous frame.
+        close: whether it comes from a close look at a part of the frame.
+    """
+
+    box: Box
+    held: bool = False
+    close: bool = False
+
+
 @dataclass
 class Detection:
     """Landmarks found in one candidate box; the 66 stay as they are.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .crops import CropMemory, MapDecoder
-from .faces import Box
+from .faces import SAME_FACE_IOU, Box, bounding_box, iou
 from .models import LANDMARK_MODELS, load
 from .providers import ExecutionProvider, Session
 
@@ -28,6 +29,8 @@ SPREAD_30_POINTS = np.array(
 CELLS = "cells"
 #: The smallest model's confidence is that of its worst points when they are worse than this.
 WEAK_POINTS_30 = 0.65
+#: A new face of less confidence is looked at again, so often at the most, as long as that makes it so much surer.
+SURE, FURTHER_LOOKS, GAIN = 0.9, 2, 0.05
 
 
 @dataclass
@@ -133,6 +136,36 @@ class LandmarkModel:
         columns *= crop.width / spec.side
         columns += crop.x
         return confidence, found.T
+
+
+def settle(
+    look: Callable[[Box], tuple[float, np.ndarray] | None],
+    confidence: float,
+    landmarks: np.ndarray,
+    held: Sequence[Box] = (),
+) -> tuple[float, np.ndarray]:
+    """Look at a new face that is doubtful again, as at one that is held: in the box of its own points.
+
+    A detector's box is a square of the squeezed frame, and the wider the frame, the less it looks like the boxes that
+    landmark models know. The points that they find in it are near enough to the face to start from.
+
+    Args:
+        look: from a box to confidence and landmarks; None when nothing can be seen there.
+        confidence, landmarks: of the first look.
+        held: boxes of faces that are held. What is one of them is not looked at again.
+
+    Returns:
+        Confidence and landmarks of the best look.
+    """
+    for _ in range(FURTHER_LOOKS):
+        box = bounding_box(landmarks)
+        if confidence >= SURE or any(iou(box, other) > SAME_FACE_IOU for other in held):
+            break
+        again = look(box)
+        if again is None or again[0] <= confidence + GAIN:
+            break
+        confidence, landmarks = again
+    return confidence, landmarks
 
 
 def draws_any_cells(session: Session) -> bool:
