@@ -119,7 +119,6 @@ class Tracker:
         self._discard_after = discard_after
         self._scan_every = scan_every
         self._bbox_growth = bbox_growth
-        self._try_hard = bool(try_hard)
 
         provider = execution_provider
         if not isinstance(provider, ExecutionProvider):
@@ -135,15 +134,12 @@ class Tracker:
         self._gaze = None
         if not no_gaze and model_type != -1:
             self._gaze = GazeModel(folder, provider=provider, away=self._turns.away)
-        retinaface = (
-            RetinaFaceDetector(folder, max_faces, max_threads, provider) if use_retinaface or try_hard else None
-        )
-        detector = (
-            FaceDetector(folder, detection_threshold, max_faces, max_threads, provider)
-            if not use_retinaface or try_hard
-            else None
-        )
-        self._search = Search(detector, retinaface, self._try_hard, partial(self._report_once, DETECTOR_FAILS))
+        detector = retinaface = None
+        if not use_retinaface or try_hard:
+            detector = FaceDetector(folder, detection_threshold, max_faces, max_threads, provider)
+        if use_retinaface or try_hard:
+            retinaface = RetinaFaceDetector(folder, max_faces, max_threads, provider)
+        self._search = Search(detector, retinaface, bool(try_hard), partial(self._report_once, DETECTOR_FAILS))
         self._starts = True  # the next frame is the first of its size, and no face is held
         self._scan = None
         if use_retinaface and retinaface is not None and max_faces > 1:
