@@ -1,8 +1,9 @@
 """How several teachers' answers become one label.
 
 FaceMesh's points are turned into the definitions of the 66 (`restyle`) and averaged with the reference models'; the
-annotations say how turned faces are seen by people (`annotation_view`); the gaps of the lids become FaceMesh's
-(`mesh_gaps`). All of these are functions of points: `training.labels` runs the teachers and puts it all together.
+annotations say how turned faces are seen by people (`annotation_view`); the gaps of the lids and the lips become
+FaceMesh's (`mesh_lids`, `mesh_lips`). All of these are functions of points: `training.labels` runs the teachers and
+puts it all together.
 """
 
 from __future__ import annotations
@@ -67,7 +68,16 @@ def mesh_share() -> np.ndarray:
     share[list(data.JAW)] = 0.3
     share[[*data.RIGHT_EYE, *data.LEFT_EYE]] = 0.5
     share[list(data.MOUTH)] = 0.5
+    share[np.ravel(data.LIPS_OF_66)] = 0.7
     return share
+
+
+def between_lips(points: np.ndarray) -> np.ndarray:
+    """Points [n, 66, 2] with the upper and the lower inner lip both at the middle between them."""
+    result = points.copy()
+    for upper, lower in data.LIPS_OF_66:
+        result[:, upper] = result[:, lower] = (points[:, upper] + points[:, lower]) / 2
+    return result
 
 
 def face_frame(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -78,7 +88,7 @@ def face_frame(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return origin, matrix / unit[:, None, None]
 
 
-def mesh_gaps(points: np.ndarray, mesh: np.ndarray, good: np.ndarray) -> np.ndarray:
+def mesh_lids(points: np.ndarray, mesh: np.ndarray, good: np.ndarray) -> np.ndarray:
     """The 66 points [n, 66, 2] with FaceMesh's lid gaps, from its points [n, 478, 3].
 
     The reference models see shut eyes half open, and so does whatever is averaged with them or fitted to them. Here
@@ -103,6 +113,31 @@ def mesh_gaps(points: np.ndarray, mesh: np.ndarray, good: np.ndarray) -> np.ndar
             half = direction * (ratio * mesh_gap * width / 2)[:, None]
             middle = (points[:, upper] + points[:, lower]) / 2
             result[:, upper], result[:, lower] = middle - half, middle + half
+    return result
+
+
+def mesh_lips(points: np.ndarray, mesh: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """The 66 points [n, 66, 2] with FaceMesh's gaps of the inner lips, from its points [n, 478, 3].
+
+    FaceMesh's gaps are next to nothing as long as lips are shut and grow at once when they part; the reference models
+    see shut lips a little open, and small openings hardly at all. Each gap becomes FaceMesh's, times the ratio between
+    the two on the `good` faces' mouths that are clearly open. The middle between the lips stays.
+    """
+    result = points.copy()
+    level = points[:, data.LEFT_MOUTH_CORNER] - points[:, data.RIGHT_MOUTH_CORNER]
+    right_angle = np.stack((-level[:, 1], level[:, 0]), -1)
+    eyes = data.eye_distance(points)
+    for (upper, lower), (mesh_upper, mesh_lower) in zip(data.LIPS_OF_66, data.LIPS_OF_MESH, strict=True):
+        mesh_gap = np.linalg.norm(mesh[:, mesh_upper, :2] - mesh[:, mesh_lower, :2], axis=-1)
+        across = points[:, lower] - points[:, upper]
+        is_open = good & (mesh_gap > 0.08 * eyes)
+        ratio = np.median(np.linalg.norm(across[is_open], axis=-1) / mesh_gap[is_open]) if is_open.any() else 1.0
+        # Along the line from lip to lip as it was; the nearer they were, the more at a right angle to the mouth.
+        direction = across + 0.05 * right_angle
+        direction /= np.maximum(np.linalg.norm(direction, axis=-1, keepdims=True), 1e-6)
+        half = direction * (ratio * mesh_gap / 2)[:, None]
+        middle = (points[:, upper] + points[:, lower]) / 2
+        result[:, upper], result[:, lower] = middle - half, middle + half
     return result
 
 

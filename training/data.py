@@ -40,6 +40,10 @@ RIGHT_OUTER_CORNER, LEFT_OUTER_CORNER = 36, 45
 # the order that each eye has in the 66 points, the person's right eye first. In the 66, and in FaceMesh's 478.
 EYES_OF_66 = ((36, 37, 38, 39, 40, 41), (42, 43, 44, 45, 46, 47))
 EYES_OF_MESH = ((33, 160, 158, 133, 153, 144), (362, 385, 387, 263, 373, 380))
+# Upper and lower point of the inner lips' gap, from the person's right to the left. In the 66, and in FaceMesh's 478.
+LIPS_OF_66 = ((59, 65), (60, 64), (61, 63))
+LIPS_OF_MESH = ((81, 178), (13, 14), (311, 402))
+RIGHT_MOUTH_CORNER, LEFT_MOUTH_CORNER = 58, 62
 
 # lm_modelT: which of its 30 points stands for each of the 66 ...
 POINTS30_OF_66 = np.array(

@@ -24,7 +24,7 @@ import numpy as np
 from tqdm import tqdm
 
 from training import data
-from training.blending import annotation_view, face_size, mesh_gaps, mesh_share, restyle
+from training.blending import annotation_view, between_lips, face_size, mesh_lids, mesh_lips, mesh_share, restyle
 from training.data import Sample
 
 MESH_POINTS = 478
@@ -262,9 +262,10 @@ def blend() -> None:
 
     good = (confidence[index] > 0.8) & (spread[index].mean(1) < 0.03)
     fitted = restyle(mesh[index], points[index], good)
-    distance = np.linalg.norm(fitted - points[index], axis=-1) / size[index, None]
     disagreement = np.full(len(points), np.nan)
-    disagreement[index] = distance.mean(1)
+    disagreement[index] = (np.linalg.norm(fitted - points[index], axis=-1) / size[index, None]).mean(1)
+    # The lips' gaps will be FaceMesh's: what the two think of them makes a label no less sure.
+    distance = np.linalg.norm(between_lips(fitted) - between_lips(points[index]), axis=-1) / size[index, None]
 
     # A point the two place far apart stays the reference's, with its spread telling that it is doubtful.
     share = mesh_share() / (1 + (distance / 0.06) ** 4)
@@ -273,7 +274,8 @@ def blend() -> None:
     spread[index] = np.sqrt(spread[index] ** 2 + (distance / 2) ** 2)
     points += ANNOTATION_SHARE * annotation_view(points, annotations(reference["keys"]))
     trusted = 1 / (1 + (disagreement[index] / 0.06) ** 4)
-    points[index] += trusted[:, None, None] * (mesh_gaps(points[index], mesh[index], good) - points[index])
+    with_gaps = mesh_lips(mesh_lids(points[index], mesh[index], good), mesh[index], good)
+    points[index] += trusted[:, None, None] * (with_gaps - points[index])
     np.savez(
         folder / "labels.npz",
         keys=reference["keys"],

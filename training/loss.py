@@ -12,6 +12,8 @@ from training import data
 from training.networks import LandmarkConfig
 from training.samples import GAPS, GAPS30, LIDS, LIDS30, Batch
 
+GAP_STEADY = 0.25  # how much of the difference of two views' gaps counts
+
 
 class Loss(nn.Module):
     """What a landmark network is to make small, for the settings of a model."""
@@ -22,7 +24,8 @@ class Loss(nn.Module):
         gaps, of_lids = (GAPS, LIDS) if config.points == data.POINTS else (GAPS30, LIDS30)
         self.register_buffer("upper", torch.from_numpy(gaps[:, 0].copy()))
         self.register_buffer("lower", torch.from_numpy(gaps[:, 1].copy()))
-        self.register_buffer("gap_weight", torch.tensor([config.lids] * of_lids + [1.0] * (len(gaps) - of_lids)))
+        weights = [config.lids] * of_lids + [config.lips] * (len(gaps) - of_lids)
+        self.register_buffer("gap_weight", torch.tensor(weights))
 
     def forward(
         self, output: tuple[Tensor, Tensor, Tensor], batch: Batch, map_share: Tensor | float | None = None
@@ -45,8 +48,12 @@ class Loss(nn.Module):
         error = torch.sqrt((gap**2).sum(-1) + 1e-6)
         total = total + (error * sure * self.gap_weight).sum() / faces / len(self.upper) * 5
 
-        # Two views of a picture must have their points in the same places: that is what holds them still.
+        # Two views of a picture must have their points in the same places: that is what holds them still. Of lids and
+        # lips it is rather the middle between them: what holds a gap still also keeps it from following small motion.
         places = positions * batch.boxes[:, None, 2:] + batch.boxes[:, None, :2]
+        upper, lower = places.index_select(1, self.upper), places.index_select(1, self.lower)
+        half = (lower - upper) * ((1 - GAP_STEADY) / 2)
+        places = places.index_copy(1, self.upper, upper + half).index_copy(1, self.lower, lower - half)
         apart = torch.sqrt(((places[0::2] - places[1::2]) ** 2).sum(-1) + 1e-6)
         total = total + (apart * is_face[0::2, None]).sum() / faces / count * self.steady
 

@@ -33,6 +33,7 @@ class LandmarkConfig:
     layers: int = 2  # convolutions in a block
     cells: int = 14  # side of the maps from which positions are read, 14 or 7
     lids: float = 4.0  # how much the lids' gaps count in training
+    lips: float = 4.0  # how much the lips' gaps do
     steady: float = 80.0  # how much the distance between the points of two views of one picture does
 
 

@@ -12,17 +12,18 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from training import augment, crops, data, lids
+from training import augment, crops, data, lids, lips
 from training.labels import MEAN, STD
 from training.networks import LandmarkConfig
 
 # Upper and lower point of each lid and lip gap: their distances are what blinks and speech are read from.
-GAPS = np.array([(37, 41), (38, 40), (43, 47), (44, 46), (59, 65), (60, 64), (61, 63)])
+GAPS = np.array([(37, 41), (38, 40), (43, 47), (44, 46), *data.LIPS_OF_66])
 LIDS = 4  # that many of them are the lids'
 # The same of lm_modelT's points, of which one stands for the lid or the lip.
 GAPS30, LIDS30 = data.POINTS30_OF_66[GAPS[[0, 2, 4]]], 2
 NO_FACE_SHARE = 0.12
 CLOSED_SHARE = 0.2  # of the pictures of faces get their eyes closed
+LIPS_SHARE = 0.3  # ... and their mouths, where those are open
 
 
 def group_points(points: np.ndarray, count: int) -> np.ndarray:
@@ -117,6 +118,8 @@ class Samples(IterableDataset):
                 image, truth = faces.image(i), faces.points[i].astype(np.float64)
                 if which == 0 and rng.random() < CLOSED_SHARE:
                     image, truth = lids.random_lids(image, truth, rng)
+                if which == 0 and rng.random() < LIPS_SHARE:
+                    image, truth = lips.random_lips(image, truth, rng)
                 face = (image, truth, side, faces.backgrounds, rng)
                 if rng.random() < NO_FACE_SHARE:
                     images[b], images[b + 1] = (augment.no_face_sample(*face) for _ in range(2))

@@ -88,7 +88,7 @@ def test_labels_get_facemeshs_gaps_and_keep_their_places():
         shut = (1 - wanted[:, None]) / 2
         mesh[:, data.EYES_OF_MESH[0][upper], :2] = top + shut * (bottom - top)
         mesh[:, data.EYES_OF_MESH[0][lower], :2] = bottom + shut * (top - bottom)
-    changed = blending.mesh_gaps(points, mesh, np.array([True, True, True, False, False]))
+    changed = blending.mesh_lids(points, mesh, np.array([True, True, True, False, False]))
     gaps = lid_gaps(changed) / lid_gaps(points)
     np.testing.assert_allclose(gaps[:, 0], wanted, atol=1e-6)
     np.testing.assert_allclose(gaps[:, 1], 1)
