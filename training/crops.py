@@ -148,8 +148,25 @@ def style_offsets(truth: np.ndarray, teacher: np.ndarray, turned: np.ndarray, go
     return offsets
 
 
+def shut_lips(points: np.ndarray, turned: np.ndarray, neutral: np.ndarray) -> np.ndarray:
+    """Points [n, 66, 2] of heads whose inner lips meet when they are shut.
+
+    The heads' points for them lie a little inside each lip, so that a gap is left on the neutral face [66, 3], of which
+    nothing is to be seen. It is taken off; `turned` [n, 2, 3] takes the head's space to the image's.
+    """
+    result = points.copy()
+    for upper, lower in data.LIPS_OF_66:
+        down = turned @ (neutral[lower] - neutral[upper])
+        gap = points[:, lower] - points[:, upper] - down
+        gap *= ((gap * down).sum(-1, keepdims=True) > 0) | (np.linalg.norm(down, axis=-1, keepdims=True) < 1e-6)
+        middle = (points[:, upper] + points[:, lower]) / 2
+        result[:, upper], result[:, lower] = middle - gap / 2, middle + gap / 2
+    return result
+
+
 def styled_points(images: np.ndarray, truth: np.ndarray, poses: np.ndarray, neutral: np.ndarray) -> np.ndarray:
-    """True points x, y [n, 66, 2] of rendered heads, moved into the style of reference model 1.
+    """True points x, y [n, 66, 2] of rendered heads, moved into the style of reference model 1; lips that touch without
+    a gap.
 
     poses [n, 3]: yaw, pitch, roll in degrees; neutral [66, 3]: the points on the average head, cm.
     """
@@ -164,6 +181,7 @@ def styled_points(images: np.ndarray, truth: np.ndarray, poses: np.ndarray, neut
         if i % 2 == 0:
             points, sure = labels.run_reference("lm_model1", image, labels.grown_box(truth[i])[None], mirrored=True)
             teacher[i], confidence[i] = points.mean(0), sure.mean()
+    truth = shut_lips(truth, turned, neutral)
     good = (confidence > 0.72) & (np.abs(poses[:, 0]) < 60)
     offsets = style_offsets(truth, teacher, turned, good)
     print(f"style from {good.sum()} heads; offsets in cm: mean {np.linalg.norm(offsets, axis=1).mean():.2f}, "

@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 
 from training import data
-from training.tables import blinks, clips, evaluation
+from training.tables import blinks, clips, evaluation, mouths
 from training.tables.answers import MissingError, find_models
 
 
@@ -47,6 +47,7 @@ def main() -> None:
         "leaving": lambda: clips.leaving(compared, max(12, count // 8)),
         "blinks": lambda: blinks.blinks(compared),
         "winks": lambda: blinks.winks(compared),
+        "mouths": lambda: mouths.mouths(compared, count),
         "timing": lambda: evaluation.timing(compared),
     }
     unknown = set(arguments.tables) - set(tables)

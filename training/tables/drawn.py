@@ -1,5 +1,5 @@
-"""Draws the heads that the landmark models are tested with: clips of moving heads, and heads at set turns and with set
-lids, all with exact truth.
+"""Draws the heads that the landmark models are tested with: clips of moving heads, and heads at set turns, with set
+lids and with set lips, all with exact truth.
 
     python -m training.tables.drawn                    # -> drawn_clips.npz and drawn_stills.npz in the cache folder
     python -m training.tables.drawn --sheet sheet.png  # some of both to look at
@@ -23,13 +23,16 @@ from training.heads import (
     Rendering,
     face_middle,
     fitting_light,
+    possible,
     random_camera,
     random_expression,
     random_head,
     random_scene,
     render,
 )
+from training.heads.expressions import MOUTHS
 from training.tables.blinks import LIDS
+from training.tables.mouths import LIPS
 
 SEED = 900
 FRAME = (240, 320)  # height, width of a clip
@@ -37,6 +40,7 @@ FRAMES = 60
 PEOPLE_IN_CLIPS = 3  # for each motion
 STILL = (256, 256)
 PEOPLE_IN_STILLS = 40
+PEOPLE_WITH_MOUTHS = 30
 NOISE = 2.0  # of the camera, standard deviation of 255
 
 MOTIONS = ("turn", "nod", "lean", "near and far")
@@ -123,6 +127,32 @@ def draw_person(model: HeadModel, rng: np.random.Generator) -> list[tuple[str, R
     return drawn
 
 
+def with_lips(expression: dict[str, float], lips: str, rng: np.random.Generator) -> dict[str, float]:
+    """The face with its lips shut, parted or open (of LIPS), as in speech."""
+    weights = {k: v for k, v in expression.items() if not k.startswith(("mouth", "jaw", "tongue", "cheekPuff"))}
+    if lips == "lips shut":
+        mouth = str(rng.choice(["", "pressed", "rolled", "m"]))
+        amount = float(rng.uniform(0.3, 1.0))
+    else:
+        mouth = str(rng.choice(["a", "e", "i", "o", "u", "l", "sh", "teeth", "breath"]))
+        amount = float(rng.uniform(0.15, 0.4) if lips == "lips parted" else rng.uniform(0.7, 1.3))
+    return possible(weights | {name: amount * weight for name, weight in MOUTHS.get(mouth, {}).items()})
+
+
+def draw_mouths(model: HeadModel, rng: np.random.Generator) -> list[tuple[str, Rendering]]:
+    """A random person three times with all LIPS at slight turns."""
+    head = random_head(model, rng)
+    scene = fitting_light(random_scene(rng), head)
+    actor = Actor.prepare(model, head.identity, head.appearance, 640)
+    drawn = []
+    for kind in LIPS * 3:
+        turn = rng.uniform(-1, 1, 3) * [30, 15, 10]
+        expression = with_lips(random_expression(rng), kind, rng)
+        moved = replace(head, expression=expression, rotation=tuple(turn), torso=tuple(torso_of(turn)))
+        drawn.append((kind, render(model, moved, random_camera(rng, moved.rotation), scene, STILL, 2, actor)))
+    return drawn
+
+
 def noisy(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The picture as a camera gives it."""
     return np.clip(image + rng.normal(0, NOISE, image.shape) + 0.5, 0, 255).astype(np.uint8)
@@ -130,7 +160,8 @@ def noisy(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def draw_all() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Clips and stills: images BGR uint8 [n, h, w, 3], points [n, 66, 2] x, y in the style of reference model 1, poses
-    [n, 3]; clips also with names [m] and the clip [n] of each frame; stills with their kinds [n] (of TURNS, LIDS)."""
+    [n, 3]; clips also with names [m] and the clip [n] of each frame; stills with their kinds [n] (of TURNS, LIDS,
+    LIPS)."""
     model = HeadModel.load()
     names = [name for name in MOTIONS for _ in range(PEOPLE_IN_CLIPS)]
     clips = [
@@ -138,6 +169,8 @@ def draw_all() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     ]
     people = tqdm(range(PEOPLE_IN_STILLS), desc="stills")
     stills = [drawn for i in people for drawn in draw_person(model, np.random.default_rng([SEED, 1, i]))]
+    talkers = tqdm(range(PEOPLE_WITH_MOUTHS), desc="mouths")
+    stills += [drawn for i in talkers for drawn in draw_mouths(model, np.random.default_rng([SEED, 3, i]))]
 
     rng = np.random.default_rng([SEED, 2])
     drawn = [frame for clip in clips for frame in clip] + [still for _, still in stills]
