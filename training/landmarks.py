@@ -93,18 +93,22 @@ class Trainee:
     take longer than to run them. Each trainee has a stream of its own there, so that they run beside each other.
     """
 
-    def __init__(self, name: str, path: Path, config: LandmarkConfig, device: str, teach_maps: bool) -> None:
+    def __init__(
+        self, name: str, path: Path, config: LandmarkConfig, device: str, teach_maps: bool, frozen: tuple[str, ...] = ()
+    ) -> None:
         self.name, self.path, self.config = name, path, config
         self.network = LandmarkNetwork(self.config).to(device, memory_format=torch.channels_last)
         for module in self.network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = 0.02  # the default's few batches make noisy statistics
+        for part in frozen:
+            self.network.get_submodule(part).requires_grad_(False)
         self.average = copy.deepcopy(self.network)
         self.loss = Loss(self.config).to(device)
         on_gpu = device == "cuda"
         rate = torch.zeros((), device=device)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), rate, weight_decay=0.02, fused=True,
-                                           capturable=on_gpu)  # fmt: skip
+        learning = [weight for weight in self.network.parameters() if weight.requires_grad]
+        self.optimizer = torch.optim.AdamW(learning, rate, weight_decay=0.02, fused=True, capturable=on_gpu)
         # What changes from step to step lies on the device too: in a recorded step it could not change elsewhere.
         self.map_share = torch.zeros((), device=device) if teach_maps else None
         self.running = torch.zeros((), device=device)  # the loss; asking for it each step would make a GPU wait
@@ -186,7 +190,8 @@ def train(arguments: argparse.Namespace) -> None:
         config = LANDMARK_MODELS[name]
         if arguments.steady is not None:
             config = replace(config, steady=arguments.steady)
-        trainees.append(Trainee(name, checkpoint_path(name + arguments.suffix), config, device, not knowing))
+        path = checkpoint_path(name + arguments.suffix)
+        trainees.append(Trainee(name, path, config, device, not knowing, tuple(arguments.freeze)))
     config = trainees[0].config
     if len({(each.config.side, each.config.points) for each in trainees}) > 1:
         raise SystemExit("Models that are trained together must have one input side and one number of points.")
@@ -248,6 +253,8 @@ def main() -> None:
     parser.add_argument("--init", help="start from the weights of this model's checkpoint, or without one of its file, "
                         "as far as they fit")  # fmt: skip
     parser.add_argument("--improve", action="store_true", help="start from each model's own checkpoint or file")
+    parser.add_argument("--freeze", nargs="*", default=[], choices=("stem", "low", "middle", "high"),
+                        help="parts of the networks that stay as they are, which saves time: the first ones")
     parser.add_argument("--suffix", default="", help="what comes after a model's name in the name of its checkpoint")
     parser.add_argument("--restart", action="store_true", help="do not go on from the checkpoint of the same name")
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch (default 1)")

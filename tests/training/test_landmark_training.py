@@ -1,6 +1,7 @@
 """The landmark models' training: point orders, loss, and the exported files' contract."""
 
 import argparse
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -255,7 +256,7 @@ def options(*names: str, **others) -> argparse.Namespace:
     """The options of training.landmarks."""
     known = {"minutes": 0.02, "batch": 4, "rate": 1e-3, "synthetic": 0.2, "init": None, "improve": False,
              "restart": False, "threads": 1, "workers": 1, "seed": 0, "bfloat16": False, "steady": None,
-             "suffix": ""}  # fmt: skip
+             "suffix": "", "freeze": []}  # fmt: skip
     return argparse.Namespace(names=names, **known | others)
 
 
@@ -305,6 +306,33 @@ def test_a_mirrored_batch_has_its_points_on_the_same_pixels(made_crops, name):
     assert torch.equal(twin.images[:, :, 0], batch.images[:, :, -1])
     places = twin.points * twin.boxes[:, None, 2:] + twin.boxes[:, None, :2]
     torch.testing.assert_close(places[0::2][faces[0::2]], places[1::2][faces[0::2]], atol=1e-5, rtol=1e-5)
+
+
+def test_frozen_parts_stay_as_they_are(made_crops):
+    landmarks.train(options("T"))
+    landmarks.train(options("T", improve=True, suffix="_late", freeze=["stem", "middle"]))
+    one, other = (torch.load(landmarks.checkpoint_path(name))["average"] for name in ("T", "T_late"))
+    for part, stays in (("stem.0", True), ("middle.0.body.0.0", True), ("high.0.body.0.0", False), ("maps", False)):
+        assert torch.equal(one[f"{part}.weight"], other[f"{part}.weight"]) == stays
+
+
+def test_gaps_may_differ_between_two_views_more_than_places(made_crops):
+    """What holds points still would else hold lids and lips still."""
+    config = LANDMARK_MODELS["V"]
+    batch = samples.Batch(*map(torch.from_numpy, next(iter(samples.Samples(config, 8, seed=1)))))
+    faces = batch.is_face.bool()
+    logits, maps = torch.zeros(8, 66), torch.zeros(8, 66, 196)
+
+    def steadiness(moved: list[int], signs: list[float]) -> float:
+        answers = batch.points.clone()
+        for point, sign in zip(moved, signs, strict=True):
+            answers[0::2, point, 1] += 0.01 * sign
+        held, loose = (Loss(replace(config, steady=steady))((answers, logits, maps), batch) for steady in (100.0, 0.0))
+        return float(held - loose)
+
+    assert faces.any()
+    still, together, apart = steadiness([], []), steadiness([60, 64], [1, 1]), steadiness([60, 64], [1, -1])
+    assert 0.1 * (together - still) < apart - still < 0.4 * (together - still)
 
 
 def test_between_two_trainings(made_crops):

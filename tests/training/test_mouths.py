@@ -33,7 +33,7 @@ def test_the_correlation_leaves_out_what_is_not_known():
 
 def test_shut_lips_of_heads_meet_and_open_ones_stay_as_far_apart():
     neutral = np.zeros((66, 3))
-    for upper, lower in data.LIPS_OF_66:
+    for _, lower in data.LIPS_OF_66:
         neutral[lower] = (0, -0.2, 0.1)
     turned = np.broadcast_to(10.0 * np.array([[1, 0, 0], [0, -1, 0]]), (3, 2, 3))  # 10 pixels in a cm
     points = np.full((3, 66, 2), 50.0)
