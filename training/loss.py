@@ -13,6 +13,9 @@ from training.networks import LandmarkConfig
 from training.samples import GAPS, GAPS30, LIDS, LIDS30, Batch
 
 GAP_STEADY = 0.25  # how much of the difference of two views' gaps counts
+# In shares of the face's size: gap errors below it count by their square. Lids are shut or open; lips are anything
+# between, and where a picture leaves doubt, the mean of what it may be follows speech better than the median.
+SOFT_LIDS, SOFT_LIPS = 0.001, 0.015
 
 
 class Loss(nn.Module):
@@ -26,6 +29,8 @@ class Loss(nn.Module):
         self.register_buffer("lower", torch.from_numpy(gaps[:, 1].copy()))
         weights = [config.lids] * of_lids + [config.lips] * (len(gaps) - of_lids)
         self.register_buffer("gap_weight", torch.tensor(weights))
+        softness = [SOFT_LIDS] * of_lids + [SOFT_LIPS] * (len(gaps) - of_lids)
+        self.register_buffer("softness", torch.tensor(softness))
 
     def forward(
         self, output: tuple[Tensor, Tensor, Tensor], batch: Batch, map_share: Tensor | float | None = None
@@ -45,7 +50,7 @@ class Loss(nn.Module):
 
         gap = difference.index_select(1, self.upper) - difference.index_select(1, self.lower)
         sure = torch.minimum(batch.weight.index_select(1, self.upper), batch.weight.index_select(1, self.lower))
-        error = torch.sqrt((gap**2).sum(-1) + 1e-6)
+        error = torch.sqrt((gap**2).sum(-1) + self.softness**2)
         total = total + (error * sure * self.gap_weight).sum() / faces / len(self.upper) * 5
 
         # Two views of a picture must have their points in the same places: that is what holds them still. Of lids and

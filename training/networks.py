@@ -33,7 +33,7 @@ class LandmarkConfig:
     layers: int = 2  # convolutions in a block
     cells: int = 14  # side of the maps from which positions are read, 14 or 7
     lids: float = 4.0  # how much the lids' gaps count in training
-    lips: float = 4.0  # how much the lips' gaps do
+    lips: float = 6.0  # how much the lips' gaps do
     steady: float = 80.0  # how much the distance between the points of two views of one picture does
 
 
@@ -42,9 +42,9 @@ LANDMARK_MODELS = {
     "4": LandmarkConfig(224, 28, 16.0, stem=32, fine=True, widths=(48, 80, 112), depths=(2, 3, 2), lids=6.0),
     "3": LandmarkConfig(224, 28, 16.0),
     "2": LandmarkConfig(224, 28, 16.0, steady=140.0),  # as 3, but trained to hold still
-    "1": LandmarkConfig(224, 28, 16.0, depths=(1, 2, 1)),
-    "0": LandmarkConfig(224, 28, 16.0, widths=(32, 48, 80), depths=(1, 1, 2)),
-    "V": LandmarkConfig(112, 14, 16.0, depths=(1, 1, 2)),
+    "1": LandmarkConfig(224, 28, 16.0, depths=(1, 2, 1), steady=110.0),
+    "0": LandmarkConfig(224, 28, 16.0, widths=(32, 48, 80), depths=(1, 1, 2), steady=130.0),
+    "V": LandmarkConfig(112, 14, 16.0, depths=(1, 1, 2), steady=130.0),
     "U": LandmarkConfig(112, 14, 16.0, widths=(32, 48, 64), depths=(1, 1, 1)),
     "T": LandmarkConfig(56, 7, 8.0, points=30, widths=(16, 32, 48), depths=(0, 1, 3), layers=1, cells=7),
 }
