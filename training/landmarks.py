@@ -101,7 +101,9 @@ class Trainee:
         for module in self.network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = 0.02  # the default's few batches make noisy statistics
-        for part in frozen:
+            if isinstance(module, nn.BatchNorm2d) and "norms" in frozen:
+                module.eval()
+        for part in set(frozen) - {"norms"}:
             self.network.get_submodule(part).requires_grad_(False)
         self.average = copy.deepcopy(self.network)
         self.loss = Loss(self.config).to(device)
@@ -253,8 +255,9 @@ def main() -> None:
     parser.add_argument("--init", help="start from the weights of this model's checkpoint, or without one of its file, "
                         "as far as they fit")  # fmt: skip
     parser.add_argument("--improve", action="store_true", help="start from each model's own checkpoint or file")
-    parser.add_argument("--freeze", nargs="*", default=[], choices=("stem", "low", "middle", "high"),
-                        help="parts of the networks that stay as they are, which saves time: the first ones")
+    parser.add_argument("--freeze", nargs="*", default=[], choices=("stem", "low", "middle", "high", "norms"),
+                        help="parts of the networks that stay as they are, which saves time: the first ones; or what "
+                        "the normalisations know, which small batches would blur")  # fmt: skip
     parser.add_argument("--suffix", default="", help="what comes after a model's name in the name of its checkpoint")
     parser.add_argument("--restart", action="store_true", help="do not go on from the checkpoint of the same name")
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch (default 1)")

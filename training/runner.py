@@ -166,13 +166,14 @@ def between(network: nn.Module, first: Path, second: Path, share: float, inputs:
     """Load weights between those of two checkpoints of one training, at `share` of the way; ready to use.
 
     They can be better than both (model soups: Wortsman et al. 2022). What the normalisations see is measured on these
-    batches of inputs.
+    batches of inputs, if they do not know the same at both ends.
     """
     one, other = (torch.load(path, map_location="cpu")["average"] for path in (first, second))
     network.load_state_dict(
         {key: torch.lerp(v, other[key], share) if v.is_floating_point() else v for key, v in one.items()}
     )
-    update_bn(inputs, network)
+    if not all(torch.equal(one[key], other[key]) for key in one if key.endswith("running_var")):
+        update_bn(inputs, network)
     return network.eval()
 
 

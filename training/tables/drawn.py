@@ -142,7 +142,7 @@ def with_lips(expression: dict[str, float], lips: str, rng: np.random.Generator)
 def draw_mouths(model: HeadModel, rng: np.random.Generator) -> list[tuple[str, Rendering]]:
     """A random person three times with all LIPS at slight turns."""
     head = random_head(model, rng)
-    scene = fitting_light(random_scene(rng), head)
+    scene = fitting_light(random_scene(rng), head.appearance)
     actor = Actor.prepare(model, head.identity, head.appearance, 640)
     drawn = []
     for kind in LIPS * 3:
