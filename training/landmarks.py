@@ -231,7 +231,7 @@ def train(arguments: argparse.Namespace) -> None:
                 if each.stream:
                     torch.cuda.current_stream().wait_stream(each.stream)
         now = time.monotonic()
-        took = min(now - last, 10.0)  # a process that was stopped did not train
+        took = min(now - last, 2.0)  # a process that was stopped did not train
         bar.update(round(spent + took) - round(spent))
         spent, last = spent + took, now
         bar.set_postfix(step=trainees[0].step, refresh=False)
