@@ -148,7 +148,7 @@ def _gaze(
         along = (depths + origin[2]) / rays[:, 2]
         (x, y) = (rays[:, :2] * along[:, None] - origin[:2]).T.tolist()
     right, left = face.eye_blink or (1.0, 1.0)
-    right, left = max(right, 0.05), max(left, 0.05)
+    right, left = max(0.05, right), max(0.05, left)  # in this order 0.05 if it is not a number
     sideways = (right * (x[4] - (x[0] + x[1]) / 2) + left * (x[5] - (x[2] + x[3]) / 2)) / (right + left)
     upwards = (right * (y[4] - (y[0] + y[1]) / 2) + left * (y[5] - (y[2] + y[3]) / 2)) / (right + left) - PUPIL_HEIGHT
     if not (math.isfinite(sideways) and math.isfinite(upwards)):

@@ -183,7 +183,7 @@ class Smoothers:
 
 def trust(confidence: float) -> float:
     """What the minimum cut-off is multiplied with for landmarks of that confidence (0 to 1)."""
-    return min(max(confidence, 0.1), 1.0) ** CONFIDENCE_POWER
+    return min(1.0, max(0.1, confidence)) ** CONFIDENCE_POWER  # in this order 0.1 if it is not a number
 
 
 def _smoothed(face: Face, smoother: Smoother, time: float) -> Face:
