@@ -216,13 +216,16 @@ class VTubeStudioSender:
 
     def _create_parameters(self, talk: _Talk) -> set[str]:
         """Have our own parameters made; returns those that VTube Studio does not want."""
-        refused = set()
+        refused: dict[str, str] = {}
         for name, data in vts_messages.parameter_requests().items():
             kind, answered = talk.ask("ParameterCreationRequest", data)
             if kind == "APIError":
-                refused.add(name)
-                self._say_once(f"VTube Studio does not take parameter {name} ({_error(answered)}); others are sent.")
-        return refused
+                refused[name] = _error(answered)
+        if refused:
+            reason = next(iter(refused.values()))
+            names = ", ".join(refused)
+            self._say_once(f"VTube Studio does not take the parameters {names} ({reason}); others are sent.")
+        return set(refused)
 
     def _inject(self, talk: _Talk, without: set[str]) -> None:
         waiting: set[int] = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -39,6 +40,7 @@ class FakeVTubeStudio:
         self.messages: list[tuple[str, dict[str, Any]]] = []
         self.injections: list[tuple[bool, dict[str, float]]] = []
         self.connections = 0
+        self._open: list[ServerConnection] = []
         self.faults: list[BaseException] = []
         self._server = serve(self._talk, "127.0.0.1", port, compression=None)
         self.port = self._server.socket.getsockname()[1]
@@ -50,6 +52,8 @@ class FakeVTubeStudio:
 
     def __exit__(self, *error: object) -> None:
         self._server.shutdown()
+        for connection in self._open:
+            connection.socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         assert not self.faults, self.faults
 
@@ -70,6 +74,7 @@ class FakeVTubeStudio:
 
     def _talk(self, connection: ServerConnection) -> None:
         self.connections += 1
+        self._open.append(connection)
         state = {"in": False}
         try:
             for text in connection:
@@ -85,6 +90,8 @@ class FakeVTubeStudio:
             self.faults.append(fault)
             with suppress(Exception):
                 connection.close()
+        finally:
+            self._open.remove(connection)
 
     def _answer(self, text: str | bytes, state: dict[str, bool]) -> dict[str, Any] | None:
         message = read_json(text)
