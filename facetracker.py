@@ -17,11 +17,24 @@ from __future__ import annotations
 
 import os
 import sys
+
+# Before anything that an older Python can't read.
+if sys.version_info < (3, 10):
+    sys.exit("facetracker: Python 3.10 or later is needed, this is {}.{}.".format(*sys.version_info))
+
 from collections.abc import Sequence
 from functools import partial
 
+# Python leaves it out when it is told to be careful: -P, PYTHONSAFEPATH.
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+if FOLDER not in sys.path:
+    sys.path.insert(0, FOLDER)
+
+from cli import files
 from cli.interrupts import Interrupts
 from cli.options import Options
+from cli.packages import missing_package
+from cli.parent import end_with
 from cli.parser import parse, warnings
 from cli.priority import set_priority
 
@@ -35,21 +48,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the program with these arguments (`sys.argv` when None) and returns its exit code."""
     options = parse(arguments)
     with Interrupts() as interrupts:
-        limit_threads(options.max_threads)
-        from output.console import warn
-
         try:
+            limit_threads(options.max_threads)
             return dispatch(options, interrupts)
+        except ImportError as error:
+            if os.environ.get(TRACEBACK):
+                raise
+            say(missing_package(error))
         except OSError as error:
             if os.environ.get(TRACEBACK):
                 raise
-            warn(f"{error.filename}: {error.strerror}." if error.filename else str(error))
+            say(f"{error.filename}: {error.strerror}." if error.filename else str(error))
         except Exception as error:
             if os.environ.get(TRACEBACK):
                 raise
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            warn(f"The tracker ends because of an error of its own ({reason}); {TRACEBACK}=1 shows where.")
+            say(f"The tracker ends because of an error of its own ({reason}); {TRACEBACK}=1 shows where.")
     return 1
+
+
+def say(text: str) -> None:
+    """A line on standard error, also where what `output` needs is not there."""
+    try:
+        from output.console import warn
+    except ImportError:
+        if sys.stderr is not None:
+            print(text, file=sys.stderr)
+    else:
+        warn(text)
 
 
 def dispatch(options: Options, interrupts: Interrupts) -> int:
@@ -63,6 +89,12 @@ def dispatch(options: Options, interrupts: Interrupts) -> int:
             set_priority(options.priority)
         except OSError as error:
             warn(f"The system refuses --priority {options.priority}: {error.strerror}.")
+    if options.parent_pid is not None:
+        try:
+            end_with(options.parent_pid)
+        except OSError as error:
+            warn(f"--parent-pid {options.parent_pid}: {error.strerror}.")
+            return 1
     if options.list_dcaps is not None:
         return list_capabilities(options.list_dcaps)
     if options.list_cameras:
@@ -71,6 +103,9 @@ def dispatch(options: Options, interrupts: Interrupts) -> int:
         return list_targets()
     if options.benchmark:
         return benchmark(options, interrupts)
+    if collision := files.collision(options):
+        warn(collision)
+        return 2
     return run(options, interrupts)
 
 
@@ -108,7 +143,12 @@ def list_capabilities(number: int) -> int:
     from capture import cameras
     from output.console import warn, write_line
 
-    found = cameras.list_cameras()
+    untold: list[str] = []
+    found = cameras.list_cameras(report=untold.append)
+    for sentence in untold:
+        warn(sentence)
+    if untold and number >= 0:  # it may be there all the same
+        found = [cameras.Camera(number, f"camera {number}")]
     if number == -1:
         lines = cameras.all_capability_lines((camera, cameras.capabilities(camera)) for camera in found)
     else:

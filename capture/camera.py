@@ -120,8 +120,10 @@ class CameraDevice:
 
     def trouble(self) -> str:
         """One sentence for the user on a camera that does not open."""
-        listed = self._listed(camera_list.backends(self._platform)[0])
-        there = "; ".join(f"{camera.index}: {camera.name}" for camera in listed)
+        untold: list[str] = []
+        listed = self._list_cameras(camera_list.backends(self._platform)[0], report=untold.append)
+        there = "; ".join(f"{camera.index}: {camera.name}" for camera in listed) or "none"
+        there = f"cameras here: {there}" if not untold else untold[0].rstrip(".")
         asked = self._path or str(self._number)
         known = f"{asked} ({self.camera.name})" if self.camera else asked
         path = self._path or (self.camera.path if self.camera else None)
@@ -136,7 +138,7 @@ class CameraDevice:
                 }.get(self._platform, "you may use the device")
                 + ", or choose another with -c N"
             )
-        return f"Camera {known} does not open (cameras here: {there or 'none'}); {advice}."
+        return f"Camera {known} does not open ({there}); {advice}."
 
     def _places(self) -> list[tuple[int | str, int]]:
         """Where the camera is now: (index or path, backend), best first; empty: it is not there."""

@@ -91,8 +91,11 @@ def list_cameras(backend: int | None = None, report: Report = to_stderr) -> list
         from cv2_enumerate_cameras import enumerate_cameras
 
         found = enumerate_cameras(backends()[0] if backend is None else backend)
-    except ImportError as error:
-        report(f"Cameras cannot be listed: the package cv2-enumerate-cameras is not usable ({error}).")
+    except ImportError:
+        report(
+            "Cameras cannot be listed: that needs the package cv2-enumerate-cameras "
+            f'("{sys.executable}" -m pip install cv2-enumerate-cameras).'
+        )
         return []
     except Exception as error:  # the libraries of each system raise what they like
         report(f"Cameras cannot be listed: {error or type(error).__name__}.")

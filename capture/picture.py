@@ -62,7 +62,13 @@ def _seek(picture: Image.Image, number: int) -> bool:
 
 def _picture_to_bgr8(picture: Image.Image) -> np.ndarray:
     """Pillow's picture as BGR uint8 (h, w, 3), what is transparent on white."""
-    if picture.mode == "F" or picture.mode.startswith("I;16"):
+    if picture.mode == "F":
+        values = np.asarray(picture)
+        # Such files go to 1, or to what whole numbers went to that were stored as fractions; a little above 1 is noise.
+        greatest = values.max(where=np.isfinite(values), initial=0.0)
+        white = 1 if greatest <= 2 else 255 if greatest <= 256 else 65535
+        return to_bgr8(values / np.float32(white))
+    if picture.mode.startswith("I;16"):
         return to_bgr8(np.asarray(picture))
     if picture.mode == "I":  # 32 bits, but what Pillow opens so has 16
         return to_bgr8(np.clip(np.asarray(picture), 0, 65535).astype(np.uint16))

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from output.window import Window
     from sending.senders import Senders
 
+ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 MAX_FAILURES = 30  # so many frames in a row that can't be tracked end the run
 
 
@@ -67,7 +68,7 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
             if options.video_out:
                 from output.video import VideoSink
 
-                video = VideoSink(options.video_out, options.video_scale, options.video_fps)
+                video = VideoSink(options.video_out, options.video_scale, options.video_fps, live=reader.is_live)
                 resources.enter_context(video)
             preset = PRESETS[options.smooth or "off"]
             smoothers = Smoothers(preset) if preset else None
@@ -109,7 +110,7 @@ def make_window() -> Window:
     from output.window import Window
 
     try:
-        return Window("Face tracker")
+        return Window("OpenSeeFace Visualization")  # host programs look for it by this title
     except RuntimeError as error:
         raise RunError(str(error)) from error
 
@@ -174,6 +175,8 @@ def frames(
         if interrupts.received:
             return
         if frame is not None:
+            if options.rotate_input:
+                frame = cv2.rotate(frame, ROTATIONS[options.rotate_input])
             yield captured, cv2.flip(frame, 1) if options.mirror_input else frame
         elif reader.ended and options.repeat_video:
             if not reader.restart():
@@ -253,6 +256,9 @@ class Outputs:
             recorded = self.smoothers.smooth(faces, captured) if self.smoothers else faces
             self.sender.send(encode(recorded, captured, width, height, options.face_id_offset))
         self.console.frame(took, timings, faces, options.face_id_offset)
+        if self.console.abandoned:
+            warn("Nobody reads the output any more, so the tracker ends (with --silent 1 it goes on).")
+            return False
         if self.log:
             rate, at = self.reader.video_rate or options.fps, self.reader.video_time
             self.log.write(number, captured, width, height, rate, faces, options.face_id_offset, at)

@@ -68,6 +68,14 @@ class Options:
     mirror_input: bool = option(
         "-M", default=False, group=INPUT, action="store_true", help="track the mirror image"
     )
+    rotate_input: int = option(
+        default=0,
+        group=INPUT,
+        type=int,
+        choices=(0, 90, 180, 270),
+        metavar="0|90|180|270",
+        help="turn the picture clockwise by so many degrees first, for a camera on its side or upside down",
+    )
     raw_rgb: int = option(
         default=0,
         group=INPUT,
@@ -316,6 +324,14 @@ class Options:
         choices=range(6),
         metavar="0...5",
         help="process priority: idle, below normal, normal, above normal, high, realtime",
+    )
+
+    parent_pid: int | None = option(
+        default=None,
+        group=PROCESS,
+        type=number(int, 1, 2**31 - 1),
+        metavar="PID",
+        help="end when the process with this id has ended, as the host program that started the tracker",
     )
 
     given: frozenset[str] = frozenset()

@@ -1,6 +1,7 @@
 """The lines on standard output, warnings on standard error, and a copy of both in a file."""
 
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -30,8 +31,13 @@ def write_line(stream: TextIO | None, text: str) -> bool:
     Returns:
         False when nobody can read it: a program without a console has no stream, or the reader has gone.
     """
+    return _try_line(stream, text) is None
+
+
+def _try_line(stream: TextIO | None, text: str) -> Exception | None:
+    """`write_line`, and why it was not written."""
     if stream is None:
-        return False
+        return ValueError("there is no stream")
     try:
         try:
             stream.write(text + "\n")
@@ -39,9 +45,9 @@ def write_line(stream: TextIO | None, text: str) -> bool:
             page = stream.encoding or "ascii"
             stream.write(text.encode(page, "backslashreplace").decode(page) + "\n")
         stream.flush()
-    except (OSError, ValueError):  # ValueError: the stream was closed
-        return False
-    return True
+    except (OSError, ValueError) as error:  # ValueError: the stream was closed
+        return error
+    return None
 
 
 class _StandardError(logging.Handler):
@@ -70,13 +76,19 @@ class Console(logging.Handler):
         log_path: file for a copy of the output and of the warnings; "" for none. A disk that is full ends
             the copy with one warning, never the tracker.
 
+    Attributes:
+        abandoned: whoever read standard output through a pipe has gone. That ends the original, too, whose every frame
+            fails then: a host program that died leaves no tracker behind that holds the camera.
+
     Raises:
         OSError: the file can't be opened for writing.
     """
 
     def __init__(self, silent: bool = False, log_path: str = "") -> None:
         super().__init__()
+        self.abandoned = False
         self._silent = silent
+        self._log_path = log_path
         self._file = LineFile(log_path) if log_path else None
         self._faces = 0
         self._frames = 0
@@ -89,8 +101,10 @@ class Console(logging.Handler):
 
     def line(self, text: str) -> None:
         """Print one line."""
-        if not self._silent and not write_line(sys.stdout, text):
-            self._silent = True  # the reader has gone; tracking goes on
+        if not self._silent and (error := _try_line(sys.stdout, text)):
+            self._silent = True
+            # Windows says "invalid argument" of a broken pipe.
+            self.abandoned = isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.EINVAL)
             _discard_standard_output()
         self._copy(text)
 
@@ -150,7 +164,7 @@ class Console(logging.Handler):
         except OSError as error:
             self._file.close()
             self._file = None
-            warn(f"The copy of the output ends here: {error.strerror}.")
+            warn(f"The copy of the output in {self._log_path} ends here: {error.strerror}.")
 
 
 def _eye(opening: float) -> str:

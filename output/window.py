@@ -24,8 +24,14 @@ class Window:
     """
 
     def __init__(self, title: str) -> None:
+        if not _has_windows():
+            raise RuntimeError(
+                "No window can be shown: this OpenCV has none (opencv-python-headless is installed, perhaps beside "
+                f'opencv-python): "{sys.executable}" -m pip uninstall -y opencv-python-headless, then '
+                f'"{sys.executable}" -m pip install --force-reinstall opencv-python.'
+            )
         if sys.platform == "linux":
-            _try_display()
+            _find_display()
         self._title = title
         self.left = False
         try:
@@ -60,11 +66,32 @@ class Window:
         self.close()
 
 
-def _try_display(seconds: float = 10.0) -> None:
-    """Raise RuntimeError when a window would abort the program."""
-    display = os.environ.get("DISPLAY")
-    if not (display or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM")):
+def _has_windows() -> bool:
+    """Whether this OpenCV was built with a toolkit for windows."""
+    try:
+        return cv2.currentUIFramework() != ""
+    except (AttributeError, cv2.error):  # how one without a toolkit answers
+        return False
+
+
+def _find_display() -> None:
+    """Raise RuntimeError when a window would abort the program; choose X11 where only that works."""
+    display, platform = os.environ.get("DISPLAY"), os.environ.get("QT_QPA_PLATFORM")
+    if not (display or os.environ.get("WAYLAND_DISPLAY") or platform):
         raise RuntimeError("No window can be shown: there is no display (DISPLAY is not set).")
+    if _display_works():
+        return
+    if display and platform != "xcb":  # OpenCV brings Qt without its part for Wayland
+        os.environ["QT_QPA_PLATFORM"] = "xcb"
+        if _display_works():
+            return
+        os.environ.pop("QT_QPA_PLATFORM") if platform is None else os.environ.update(QT_QPA_PLATFORM=platform)
+    if display:
+        raise RuntimeError(f"No window can be shown: the display '{display}' can't be used.")
+    raise RuntimeError("No window can be shown: OpenCV's need X11 or XWayland, and DISPLAY is not set.")
+
+
+def _display_works(seconds: float = 10.0) -> bool:
     child = os.fork()
     if child == 0:
         _open_and_exit()
@@ -72,14 +99,12 @@ def _try_display(seconds: float = 10.0) -> None:
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
-            break
+            return status == 0
         if time.monotonic() > deadline:
             os.kill(child, signal.SIGKILL)
-            _, status = os.waitpid(child, 0)
-            break
+            os.waitpid(child, 0)
+            return False
         time.sleep(0.005)
-    if status != 0:
-        raise RuntimeError(f"No window can be shown: the display '{display or ''}' can't be used.")
 
 
 def _open_and_exit() -> None:

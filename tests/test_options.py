@@ -57,9 +57,11 @@ TABLE = """
    --send                   str    ''
    --smooth                 str    None
    --list-targets           int    0
+   --rotate-input           int    0
+   --parent-pid             int    None
 """
 #: For those that take no other text.
-TEXTS = {"--send": "vmc://192.168.0.5:39540,warudo", "--smooth": "light"}
+TEXTS = {"--send": "vmc://192.168.0.5:39540,warudo", "--smooth": "light", "--rotate-input": "90"}
 LINES = [line.split() for line in TABLE.splitlines() if line]
 ROWS = [(spellings, kind, default.replace("''", "")) for *spellings, kind, default in LINES]
 

@@ -276,7 +276,7 @@ def test_window_and_dumped_points(
     options = ("-v", 4, "-P", 2, "--repeat-video", 1, "--faces", 2, "--dump-points", dump, "--port", receiver.port)
     with running("-c", two_faces_clip, *options, environment={"DISPLAY": display}) as process:
         receiver.wait_for(15)
-        window = xdotool(display, "search", "--onlyvisible", "--name", "Face tracker").splitlines()[0]
+        window = xdotool(display, "search", "--onlyvisible", "--name", "OpenSeeFace Visualization").splitlines()[0]
         shot = np.asarray(ImageGrab.grab(xdisplay=display).convert("RGB"))[:, :, ::-1]
         if keep := os.environ.get("KEEP_SCREENSHOT"):
             cv2.imwrite(keep, shot)
@@ -573,7 +573,11 @@ def test_the_reader_of_the_output_goes_away(short_clip: Path, receiver: Receiver
     with running("-c", short_clip, "--repeat-video", 1, "--port", receiver.port) as process:
         receiver.wait_for(5)
         process.stdout.close()
-        receiver.wait_for(45)
+        assert process.wait(30) == 0
+        assert b"Nobody reads the output any more" in process.stderr.read()
+    with running("-c", short_clip, "--repeat-video", 1, "--silent", 1, "--port", receiver.port) as process:
+        process.stdout.close()
+        receiver.wait_for(len(receiver.datagrams) + 45)
         process.terminate()
         assert process.wait(30) == 0
 
@@ -636,7 +640,7 @@ def test_q_in_the_window_while_the_camera_sends_nothing(
     with faulty_camera(fault, 1, carphone, *options, environment={"DISPLAY": display}) as process:
         lost = process.stderr.readline().decode()
         assert "sends no pictures" in lost and "waiting up to 60 s" in lost
-        window = xdotool(display, "search", "--onlyvisible", "--name", "Face tracker").splitlines()[0]
+        window = xdotool(display, "search", "--onlyvisible", "--name", "OpenSeeFace Visualization").splitlines()[0]
         xdotool(display, "windowfocus", "--sync", window)
         began = time.monotonic()
         xdotool(display, "key", "q")
