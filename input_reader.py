@@ -29,7 +29,7 @@ from capture.frames import InputError, OpenCapture, PipedSequence, Source, open_
 from capture.network import NetworkCamera, is_url
 from capture.raw import raw_frames, standard_input
 
-__all__ = ["InputError", "InputReader", "to_bgr8"]
+__all__ = ["DShowCaptureReader", "InputError", "InputReader", "VideoReader", "to_bgr8", "try_int"]
 
 # Read by OpenCV when it first opens a video; -8 is AV_LOG_QUIET. What goes wrong is said here, once.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -198,6 +198,39 @@ class InputReader:
         """Give the input back. Returns within about a second even when a camera's driver hangs."""
         self._closed = True
         self._source.close()
+
+
+# Names that programs know which import the original, or a fork of it, as a library.
+
+
+class VideoReader(InputReader):
+    """A reader of a file or, with `camera`, of a camera's number with its own settings."""
+
+    def __init__(self, capture: str | int, camera: bool = False) -> None:
+        super().__init__(capture, False, 640, 360, 0, use_dshowcapture=True, dcap=-1 if camera else None)
+
+
+class DShowCaptureReader(InputReader):
+    """A reader of a camera."""
+
+    def __init__(
+        self,
+        capture: str | int,
+        width: int,
+        height: int,
+        fps: float,
+        use_dshowcapture: bool | int = True,
+        dcap: int | None = None,
+    ) -> None:
+        super().__init__(capture, False, width, height, fps, use_dshowcapture, dcap)
+
+
+def try_int(text: object) -> int | None:
+    """The whole number that a text is, or None."""
+    try:
+        return int(text)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        return None
 
 
 def _is_camera(capture: str) -> bool:

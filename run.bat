@@ -3,10 +3,14 @@ rem Starts the tracker for a person who does not want to type options: asks for 
 rem Works beside facetracker.exe and in the source tree. Options given to it are passed on: run.bat --model -2
 setlocal
 title Face tracker
-cd /d "%~dp0"
+rem Names of files in the options and answers are those of the folder that it is called from.
+set "FROM=%CD%"
+set "HERE=%~dp0"
+cd /d "%HERE%"
 
 if exist facetracker.exe (
     set "TRACKER=.\facetracker.exe"
+    set TRACK="%HERE%facetracker.exe"
     goto cameras
 )
 if not exist facetracker.py (
@@ -14,6 +18,7 @@ if not exist facetracker.py (
     goto failed
 )
 set "TRACKER=.venv\Scripts\python.exe facetracker.py"
+set TRACK="%HERE%.venv\Scripts\python.exe" "%HERE%facetracker.py"
 if exist .venv\Scripts\python.exe goto packages
 echo Installing what the tracker needs into the folder .venv. This happens once and takes a few minutes.
 py -3 -m venv .venv 2>nul
@@ -38,7 +43,7 @@ set "FIRST="
 for /f "skip=1 delims=:" %%i in ('%TRACKER% --list-cameras 1') do if not defined FIRST set "FIRST=%%i"
 if not defined FIRST (
     echo ^(none^)
-    set "FIRST=samples\talking_head.mp4"
+    set "FIRST=%HERE%samples\talking_head.mp4"
 )
 set "CAMERA="
 set /p "CAMERA=Camera number, or the path of a video [%FIRST%]: "
@@ -72,7 +77,8 @@ set "SETTINGS=%SETTINGS% -F %RATE%"
 
 :track
 echo Tracking. The key q in the window ends it.
-%TRACKER% -c "%CAMERA%" %SETTINGS% -v 3 -P 1 %*
+cd /d "%FROM%"
+%TRACK% -c "%CAMERA%" %SETTINGS% -v 3 -P 1 %*
 if errorlevel 1 goto failed
 pause
 exit /b 0

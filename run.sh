@@ -1,7 +1,20 @@
 #!/bin/sh
 # Starts the tracker for a person who does not want to type options: asks for the camera and shows the window.
 # Works beside the executable and in the source tree. Options given to it are passed on: ./run.sh --model -2
-cd "$(dirname "$0")" || exit 1
+# Names of files in the options and answers are those of the folder that it is called from.
+from=$PWD
+
+# This file's own folder, also where it is called through a link.
+script=$0
+while [ -L "$script" ]; do
+    target=$(readlink "$script")
+    case $target in
+        /*) script=$target ;;
+        *) script=$(dirname "$script")/$target ;;
+    esac
+done
+cd "$(dirname "$script")" || exit 1
+here=$PWD
 
 finish() {
     if [ -t 0 ]; then
@@ -35,7 +48,7 @@ ask_number() {
 }
 
 if [ -x ./facetracker ]; then
-    tracker() { ./facetracker "$@"; }
+    tracker() { "$here/facetracker" "$@"; }
 elif [ -f facetracker.py ]; then
     python=.venv/bin/python
     if ! "$python" -c 'import cv2, cv2_enumerate_cameras, numpy, onnxruntime, PIL' 2>/dev/null; then
@@ -45,7 +58,7 @@ elif [ -f facetracker.py ]; then
         "$python" -m pip install --quiet -r requirements.txt ||
             fail 'The packages could not be installed; the lines above say why.'
     fi
-    tracker() { "$python" facetracker.py "$@"; }
+    tracker() { "$here/$python" "$here/facetracker.py" "$@"; }
 else
     fail 'Neither facetracker nor facetracker.py is in the folder of this script.'
 fi
@@ -55,7 +68,7 @@ printf '%s\n' "$cameras"
 first=$(printf '%s\n' "$cameras" | sed -n '2s/:.*//p')
 if [ -z "$first" ]; then
     echo '(none)'
-    first=samples/talking_head.mp4
+    first=$here/samples/talking_head.mp4
 fi
 ask 'Camera number, or the path of a video' "$first"
 camera=$answer
@@ -76,6 +89,7 @@ case $camera in
 esac
 
 echo 'Tracking. The key q in the window ends it.'
+cd "$from" || finish 1
 tracker -c "$camera" "$@"
 status=$?
 [ "$status" -eq 0 ] || echo 'The tracker ended with an error; the line above says what is wrong.'

@@ -19,6 +19,7 @@ import numpy as np
 from tracking import features, pose
 from tracking.detection import BackgroundScan, FaceDetector, RetinaFaceDetector
 from tracking.faces import Box, Candidate, Detection, Face, assign, group
+from tracking.forks import FaceInfo, TrackerNames, get_model_base_path  # noqa: F401 (see there)
 from tracking.gaze import GazeModel
 from tracking.landmarks import LandmarkModel, settle
 from tracking.models import LANDMARK_MODELS, default_model_dir
@@ -47,7 +48,7 @@ class Timings:
     points_3d: float = 0.0
 
 
-class Tracker:
+class Tracker(TrackerNames):
     """Finds faces in frames and follows them.
 
     Args:

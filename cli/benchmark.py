@@ -9,11 +9,12 @@ import numpy as np
 from PIL import Image
 
 from tracker import Tracker
+from tracking.models import MissingModelError, default_model_dir
 from tracking.providers import ExecutionProvider
 
 MODELS = (3, 2, 1, 0, -1, -2, -3)  # host programs take the printed lines in this order
 RUNS = 100
-PICTURE = Path(__file__).resolve().parent.parent / "models" / "benchmark_face.png"  # a frame of the sample clip
+PICTURE = "benchmark_face.png"  # a frame of the sample clip
 
 
 def frames_per_second(
@@ -33,9 +34,9 @@ def frames_per_second(
         execution_provider: where the networks run.
 
     Raises:
-        ModelError: a model is missing or unusable.
+        ModelError: a model or the picture is missing or unusable.
     """
-    with Image.open(PICTURE) as face:
+    with Image.open(_picture(model_dir)) as face:
         picture = np.ascontiguousarray(np.asarray(face.convert("RGB"))[:, :, ::-1])
     height, width = picture.shape[:2]
     # No threshold: the time is wanted of any model, also of one that is not sure about this face.
@@ -54,3 +55,12 @@ def frames_per_second(
         for _ in range(runs):
             tracker.predict(picture)
         return runs / (time.perf_counter() - began)
+
+
+def _picture(model_dir: str | None) -> Path:
+    """Where the picture lies: beside the program's own models, also where somebody built an executable without it."""
+    folders = [Path(__file__).resolve().parent.parent / "models", default_model_dir(), Path(model_dir or "models")]
+    for folder in folders:
+        if (folder / PICTURE).is_file():
+            return folder / PICTURE
+    raise MissingModelError(f"The picture for --benchmark, {PICTURE}, is not in {folders[1]}.")

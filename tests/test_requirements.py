@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 
@@ -15,3 +16,8 @@ def test_oldest_packages_are_those_that_are_admitted(root: Path) -> None:
     oldest = dict(line.split("==") for line in requirements(root / "tests" / "requirements-oldest.txt"))
     for package, version in oldest.items():
         assert (version + ".").startswith(admitted[package] + "."), package
+
+
+def test_the_wheel_asks_for_the_same_packages(root: Path) -> None:
+    listed = re.search(r"^dependencies = \[\n(.*?)^\]", (root / "pyproject.toml").read_text(), re.M | re.S).group(1)
+    assert [line.strip().rstrip(",")[1:-1] for line in listed.splitlines()] == requirements(root / "requirements.txt")

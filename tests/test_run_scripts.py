@@ -22,6 +22,8 @@ MODES = "    0: Resolution: 640x480 FPS: 30.000-30.000 Format: YUYV\n"
 
 # Prints the lists and notes with which arguments it was run, one in a line.
 TRACKER = """#!/bin/sh
+echo "$PWD" > "$(dirname "$0")/called-from"
+cd "$(dirname "$0")" || exit 9
 case "$*" in
     *--list-cameras*) cat cameras ;;
     *--list-dcaps*) cat modes ;;
@@ -132,7 +134,27 @@ def test_without_a_camera_the_sample_clip_is_offered(folder: Path) -> None:
     (folder / "cameras").write_text("Available cameras:\n")
     _, shown = run(folder, ["", ""])
     assert "(none)" in shown
-    assert tracked_with(folder)[:2] == ["-c", "samples/talking_head.mp4"]
+    assert tracked_with(folder)[:2] == ["-c", f"{folder}/samples/talking_head.mp4"]
+
+
+@on_posix
+@pytest.mark.parametrize("how", ["a link", "a link to a link", "its name from elsewhere"])
+def test_it_is_called_from_anywhere(folder: Path, tmp_path: Path, how: str) -> None:
+    """Its own files are found, and names in answers and options are those of the folder that it is called from."""
+    elsewhere = tmp_path / "else where"
+    elsewhere.mkdir()
+    script = folder / "run.sh"
+    if "link" in how:
+        (elsewhere / "track").symlink_to(script if how == "a link" else "second")
+        if how == "a link to a link":
+            (elsewhere / "second").symlink_to(Path("..") / folder.name / "run.sh")
+        script = elsewhere / "track"
+    done = subprocess.run(
+        [script, "--log-data", "log.csv"], input="clip.mp4\n", cwd=elsewhere, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+    assert tracked_with(folder) == ["-c", "clip.mp4", "-v", "3", "-P", "1", "--log-data", "log.csv"]
+    assert (folder / "called-from").read_text() == f"{elsewhere}\n"
 
 
 @on_posix
@@ -241,3 +263,11 @@ def test_both_scripts_track_with_the_same_options() -> None:
     batch, shell = ((ROOT / name).read_text(encoding="ascii") for name in ("run.bat", "run.sh"))
     for option in ("-v 3 -P 1", "--list-cameras 1", "--list-dcaps", "-D ", "-F ", "samples"):
         assert option in batch and option in shell, option
+
+
+def test_executables_are_built_by_the_spec() -> None:
+    for name in ("make_exe.sh", "make_exe.bat"):
+        script = (ROOT / name).read_bytes().decode("ascii")
+        assert "-m PyInstaller --noconfirm facetracker.spec" in script
+        assert ("\r\n" in script) == name.endswith(".bat")
+    assert os.access(ROOT / "make_exe.sh", os.X_OK)

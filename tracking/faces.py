@@ -69,6 +69,16 @@ class Face:
     current_features: dict[str, float] = field(default_factory=dict)
     blendshapes: np.ndarray | None = None
 
+    @property
+    def coord(self) -> np.ndarray:
+        """(2,) row, column of the middle of the landmarks, as the original calls it."""
+        return self.lms[:66, :2].mean(axis=0)
+
+    @property
+    def eye_state(self) -> list[tuple[float, float, float, float]]:
+        """Of the right and the left eye 1, then row, column and confidence of the pupil, as the original calls it."""
+        return [(1.0, row, column, confidence) for row, column, confidence in self.lms[66:68].tolist()]
+
 
 @dataclass(frozen=True)
 class Candidate:
