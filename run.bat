@@ -28,7 +28,7 @@ echo Python 3.10 or later is needed: install it from python.org, with the box "A
 goto failed
 
 :packages
-.venv\Scripts\python.exe -c "import cv2, cv2_enumerate_cameras, numpy, onnxruntime, PIL" 2>nul
+.venv\Scripts\python.exe -c "import cv2, cv2_enumerate_cameras, numpy, onnxruntime, PIL, pythonosc, websockets" 2>nul
 if not errorlevel 1 goto cameras
 .venv\Scripts\python.exe -m pip install --quiet -r requirements.txt
 if not errorlevel 1 goto cameras

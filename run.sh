@@ -51,7 +51,7 @@ if [ -x ./facetracker ]; then
     tracker() { "$here/facetracker" "$@"; }
 elif [ -f facetracker.py ]; then
     python=.venv/bin/python
-    if ! "$python" -c 'import cv2, cv2_enumerate_cameras, numpy, onnxruntime, PIL' 2>/dev/null; then
+    if ! "$python" -c 'import cv2, cv2_enumerate_cameras, numpy, onnxruntime, PIL, pythonosc, websockets' 2>/dev/null; then
         echo 'Installing what the tracker needs into the folder .venv. This happens once and takes a few minutes.'
         python3 -m venv .venv ||
             fail 'Python 3.10 or later with its venv module is needed (on Debian and Ubuntu: apt install python3-venv).'

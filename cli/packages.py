@@ -5,7 +5,13 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
-PACKAGES = {"cv2": "opencv-python", "PIL": "pillow", "numpy": "numpy", "onnxruntime": "onnxruntime"}
+PACKAGES = {
+    "cv2": "opencv-python",
+    "PIL": "pillow",
+    "numpy": "numpy",
+    "onnxruntime": "onnxruntime",
+    "pythonosc": "python-osc",
+}
 """What is imported, and the package to install for it."""
 
 

@@ -239,7 +239,7 @@ def test_an_installation_that_failed_is_said_and_tried_again(source_folder: Path
 
 @on_posix
 def test_the_packages_looked_for_are_those_required() -> None:
-    modules = {"opencv-python": "cv2", "pillow": "PIL"}
+    modules = {"opencv-python": "cv2", "pillow": "PIL", "python-osc": "pythonosc"}
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     everywhere = [line for line in lines if line and not line.startswith("#") and ";" not in line]
     names = [re.match(r"[\w-]+", line).group() for line in everywhere]
