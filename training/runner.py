@@ -100,8 +100,8 @@ def train(
     where = device()
     network = network.to(where, memory_format=torch.channels_last)
     average = copy.deepcopy(network).eval()
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    plain = [p for p in network.parameters() if p.ndim <= 1]
+    decayed = [p for p in network.parameters() if p.ndim > 1 and p.requires_grad]
+    plain = [p for p in network.parameters() if p.ndim <= 1 and p.requires_grad]
     optimiser = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0}], rate
     )
@@ -180,26 +180,28 @@ def between(network: nn.Module, first: Path, second: Path, share: float, inputs:
 def export(
     network: nn.Module,
     path: Path,
-    example: Tensor,
+    example: Tensor | tuple[Tensor, ...],
     inputs: Sequence[str],
     outputs: Sequence[str],
     dynamic_batch: bool = True,
 ) -> float:
-    """Write a network as ONNX and compare it with PyTorch; the largest difference. Raises ValueError over
-    1e-4."""
+    """Write a network as ONNX and compare it with PyTorch on an example of each input; the largest difference. Raises
+    ValueError over 1e-4."""
     network = network.cpu().eval()
+    examples = example if isinstance(example, tuple) else (example,)
     axes = {name: {0: "batch_size"} for name in (*inputs, *outputs)} if dynamic_batch else None
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         # The older exporter: the newer one wants another package and writes an IR that onnxruntime 1.17
         # can't read.
         warnings.simplefilter("ignore", DeprecationWarning)
-        torch.onnx.export(network, (example,), str(path), input_names=list(inputs), output_names=list(outputs),
+        torch.onnx.export(network, examples, str(path), input_names=list(inputs), output_names=list(outputs),
                           opset_version=OPSET, dynamic_axes=axes, dynamo=False)  # fmt: skip
     onnx.checker.check_model(onnx.load(path))
     with torch.no_grad():
-        wanted = network(example)
-    got = session(path).run(None, {inputs[0]: example.numpy()})
+        wanted = network(*examples)
+    wanted = wanted if isinstance(wanted, tuple) else (wanted,)
+    got = session(path).run(None, {name: value.numpy() for name, value in zip(inputs, examples, strict=True)})
     error = max(float(np.abs(g - w.numpy()).max()) for g, w in zip(got, wanted, strict=True))
     if error > 1e-4:
         raise ValueError(f"{path.name} differs from PyTorch by {error:.2g}")

@@ -27,7 +27,7 @@ from training.heads.model import (
     data_folder,
 )
 from training.heads.parameters import HAIR_STYLES, Appearance, Camera, HeadParameters, Rendering, Scene
-from training.heads.people import random_appearance, random_head
+from training.heads.people import random_appearance, random_head, random_identity, random_turn
 from training.heads.rendering import Actor, render
 from training.heads.surroundings import face_middle, fitting_light, random_background, random_camera, random_scene
 
@@ -36,5 +36,5 @@ __all__ = [
     "HeadParameters", "LANDMARKS", "MIRROR_66", "NECK", "REPOSITORY", "Rendering", "Scene", "VISEMES",
     "data_folder", "face_middle", "fitting_light", "gaze", "head_rotation", "make_dataset", "mirrored", "possible",
     "random_appearance", "random_background", "random_camera", "random_expression", "random_head",
-    "random_rendering", "random_scene", "random_shapes", "render",
+    "random_identity", "random_rendering", "random_scene", "random_shapes", "random_turn", "render",
 ]  # fmt: skip

@@ -69,10 +69,10 @@ def random_appearance(rng: np.random.Generator) -> Appearance:
     )
 
 
-def random_head(model: HeadModel, rng: np.random.Generator, max_yaw=75.0, max_pitch=35.0, max_roll=50.0,
-                identity_spread=0.9, face: Callable[[np.random.Generator], dict[str, float]] = random_expression,
-                ) -> HeadParameters:  # fmt: skip
-    """A random person with a random face and turn, degrees; half of the turns are small, as in real use."""
+def random_turn(rng: np.random.Generator, max_yaw=75.0, max_pitch=35.0,
+                max_roll=50.0) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """How head and torso are turned: yaw, pitch, roll (3,) of each, degrees; half of the turns are small, as in real
+    use."""
     if rng.random() < 0.5:
         limits = np.array([max_yaw, max_pitch, max_roll])
         rotation = rng.uniform(-1, 1, 3) * limits
@@ -85,8 +85,20 @@ def random_head(model: HeadModel, rng: np.random.Generator, max_yaw=75.0, max_pi
     # Nobody turns the head further than this against the shoulders.
     torso[0] = np.clip(torso[0], rotation[0] - 60, rotation[0] + 60)
     torso[2] = np.clip(torso[2], rotation[2] - 30, rotation[2] + 30)
-    count = len(model.identity)
-    identity = rng.normal(0, identity_spread, count) * np.where(np.arange(count) < 12, 0.9, 1.0)
-    return HeadParameters(np.clip(identity, -2.2, 2.2).astype(np.float32), random_appearance(rng),
-                          face(rng), tuple(float(a) for a in rotation),
+    return rotation, torso
+
+
+def random_identity(rng: np.random.Generator, count: int, spread: float = 0.9) -> np.ndarray:
+    """Weights (count,) of a person's shape modes."""
+    identity = rng.normal(0, spread, count) * np.where(np.arange(count) < 12, 0.9, 1.0)
+    return np.clip(identity, -2.2, 2.2).astype(np.float32)
+
+
+def random_head(model: HeadModel, rng: np.random.Generator, max_yaw=75.0, max_pitch=35.0, max_roll=50.0,
+                identity_spread=0.9, face: Callable[[np.random.Generator], dict[str, float]] = random_expression,
+                ) -> HeadParameters:  # fmt: skip
+    """A random person with a random face and turn, degrees."""
+    rotation, torso = random_turn(rng, max_yaw, max_pitch, max_roll)
+    identity = random_identity(rng, len(model.identity), identity_spread)
+    return HeadParameters(identity, random_appearance(rng), face(rng), tuple(float(a) for a in rotation),
                           tuple(float(a) for a in torso))  # fmt: skip
