@@ -193,14 +193,15 @@ def run(options: Options, interrupts: Interrupts) -> int:
     from cli.loop import RunError, track
     from input_reader import InputError
     from output.console import Console, warn
+    from tracking.calibration import ProfileError
     from tracking.models import MissingModelError, ModelError
 
     with Console(bool(options.silent), options.log_output) as console:
         try:
             track(options, console, interrupts)
-        except (InputError, ModelError, RunError) as error:
+        except (InputError, ModelError, ProfileError, RunError) as error:
             warn(str(error))
-            return 2 if isinstance(error, MissingModelError) else 1
+            return 2 if isinstance(error, (MissingModelError, ProfileError)) else 1
     return 0
 
 

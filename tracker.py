@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +16,7 @@ from typing import TypeVar
 import numpy as np
 
 from tracking import features, pose
+from tracking.blendshapes import BlendshapeModel
 from tracking.detection import BackgroundScan, FaceDetector, RetinaFaceDetector
 from tracking.faces import Box, Candidate, Detection, Face, assign, group
 from tracking.forks import FaceInfo, TrackerNames, get_model_base_path  # noqa: F401 (see there)
@@ -26,6 +26,7 @@ from tracking.models import LANDMARK_MODELS, default_model_dir
 from tracking.providers import ExecutionProvider
 from tracking.search import Search
 from tracking.slots import Slot
+from tracking.timings import Timings
 from tracking.turns import Turns
 
 _log = logging.getLogger(__name__)
@@ -36,16 +37,6 @@ DETECTOR_FAILS = "A face detector fails, and tracking goes on without what it wo
 STRICTNESS = 0.375
 _T = TypeVar("_T")
 _R = TypeVar("_R")
-
-
-@dataclass
-class Timings:
-    """How long the steps of a frame took, milliseconds; 0 for a step that did not run."""
-
-    detect: float = 0.0
-    crop: float = 0.0
-    track: float = 0.0
-    points_3d: float = 0.0
 
 
 class Tracker(TrackerNames):
@@ -73,6 +64,7 @@ class Tracker(TrackerNames):
             onnxruntime has. One that is not there or fails is reported, and the CPU used.
         report: gets a line for each kind of trouble that tracking goes on in spite of.
         feature_calibration: how features are measured and set against the person: balanced or original.
+        blendshapes: also find ARKit's 52 blend shapes.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -105,6 +97,7 @@ class Tracker(TrackerNames):
         execution_provider: str | ExecutionProvider = "cpu",
         report: Callable[[str], None] = _log.warning,
         feature_calibration: str = features.CALIBRATIONS[0],
+        blendshapes: bool = False,
     ) -> None:
         if model_type not in LANDMARK_MODELS:
             raise ValueError(f"There is no model {model_type}; models are {sorted(LANDMARK_MODELS)}.")
@@ -135,6 +128,7 @@ class Tracker(TrackerNames):
         self._gaze = None
         if not no_gaze and model_type != -1:
             self._gaze = GazeModel(folder, provider=provider, away=self._turns.away)
+        self._shapes = BlendshapeModel(folder, provider=provider, away=self._turns.away) if blendshapes else None
         detector = retinaface = None
         if not use_retinaface or try_hard:
             detector = FaceDetector(folder, detection_threshold, max_faces, max_threads, provider)
@@ -223,6 +217,7 @@ class Tracker(TrackerNames):
         self._add_pupils(frame, detections)
         tracked = time.perf_counter()
         faces = self._assign(detections, width, height)
+        self._map(partial(self._add_shapes, frame), faces, shared=self._shapes is not None)
         done = time.perf_counter()
 
         self._remember(detections)
@@ -277,9 +272,7 @@ class Tracker(TrackerNames):
             return candidates, error
         return candidates, None
 
-    def _landmarks(
-        self, frame: np.ndarray, candidates: Sequence[Candidate]
-    ) -> tuple[list[Detection], float]:
+    def _landmarks(self, frame: np.ndarray, candidates: Sequence[Candidate]) -> tuple[list[Detection], float]:
         """Landmarks of the boxes that show a face, and how much of the time went into their crops, seconds."""
         model = self._single_landmarks if len(candidates) == 1 else self._pooled_landmarks
         held = [candidate.box for candidate in candidates if candidate.held] if self._held else []
@@ -323,6 +316,13 @@ class Tracker(TrackerNames):
             detection.lms[66:] = 0.0
         elif not detection.has_pupils:
             detection.lms[66:] = self._gaze.locate(frame, detection.lms[:66])
+
+    def _add_shapes(self, frame: np.ndarray, face: Face) -> None:
+        """Find the blend shapes of a face, if they are wanted. One on which that fails goes without."""
+        try:
+            face.blendshapes = self._shapes.estimate(frame, face.lms) if self._shapes is not None else None
+        except Exception as error:  # those of onnxruntime and OpenCV share no base class
+            self._report_once("A face goes without blend shapes", error)
 
     def _map(self, function: Callable[[_T], _R], items: Sequence[_T], shared: bool = False) -> list[_R]:
         """Apply a function to each item, in this thread or shared out between it and the pool's.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -24,10 +25,12 @@ from sending.targets import read_targets
 from sending.udp import PacketSender
 from tracker import Timings, Tracker
 from tracking.faces import Face
+from tracking.models import BLENDSHAPES_FILE, default_model_dir
 from tracking.smoothing import PRESETS, Smoothers
 
 # Otherwise imported where it is used: few runs draw, and all would start later for it.
 if TYPE_CHECKING:
+    from cli.calibrating import Calibrator
     from output.video import VideoSink
     from output.window import Window
     from sending.senders import Senders
@@ -46,6 +49,7 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
     Raises:
         InputError: the input can't be opened or breaks off.
         ModelError: a model is missing or unusable.
+        ProfileError: the profile is none.
         RunError: the host to send to is unknown, a window can't be shown, or too many frames in a row failed.
         OSError: a file can't be written.
     """
@@ -53,9 +57,15 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
         sender = make_sender(options)
         if sender:
             resources.enter_context(sender)
+        calibrator = None
+        if finds_shapes(options):
+            from cli.calibrating import Calibrator
+
+            calibrator = Calibrator(console, options.calibrate, options.profile)
+            resources.enter_context(calibrator)
         # The window comes before everything that starts threads.
         window = resources.enter_context(make_window()) if options.visualize else None
-        senders = make_senders(options)
+        senders = make_senders(options, calibrator)
         if senders:
             resources.enter_context(senders)
         reader = resources.enter_context(open_reader(options))
@@ -63,7 +73,9 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
         if first := next(stream, None):
             tracker = resources.enter_context(make_tracker(options, first[1]))
             # Files come last: those of an earlier run are only replaced when there is something new.
-            log = resources.enter_context(DataLog(options.log_data)) if options.log_data else None
+            log = None
+            if options.log_data:
+                log = resources.enter_context(DataLog(options.log_data, finds_shapes(options)))
             video = None
             if options.video_out:
                 from output.video import VideoSink
@@ -72,7 +84,7 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
                 resources.enter_context(video)
             preset = PRESETS[options.smooth or "off"]
             smoothers = Smoothers(preset) if preset else None
-            outputs = Outputs(options, reader, console, sender, smoothers, senders, log, video, window)
+            outputs = Outputs(options, reader, console, sender, smoothers, senders, log, video, window, calibrator)
             track_frames(chain([first], stream), tracker, outputs)
         if interrupts.received == signal.SIGINT:
             console.line("Quitting")
@@ -93,14 +105,21 @@ def make_sender(options: Options) -> PacketSender | None:
         raise RunError(str(error)) from error
 
 
-def make_senders(options: Options) -> Senders | None:
+def finds_shapes(options: Options) -> bool:
+    """Whether blend shapes are found: when they are asked for, or can be sent. Models of others may have none."""
+    folder = Path(options.model_dir) if options.model_dir else default_model_dir()
+    return options.wants_blendshapes or bool(options.send) and (folder / BLENDSHAPES_FILE).is_file()
+
+
+def make_senders(options: Options, calibrator: Calibrator | None) -> Senders | None:
     """The way to the programs that `--send` names."""
     if not options.send:
         return None
     from sending.senders import Senders
 
     try:
-        return Senders(read_targets(options.send), PRESETS[options.smooth or "normal"], warn)
+        neutral = calibrator.neutral if calibrator else None
+        return Senders(read_targets(options.send), PRESETS[options.smooth or "normal"], warn, neutral)
     except ValueError as error:
         raise RunError(str(error)) from error
 
@@ -152,6 +171,7 @@ def make_tracker(options: Options, frame: np.ndarray) -> Tracker:
         execution_provider=options.execution_provider,
         report=warn,
         feature_calibration=options.feature_calibration,
+        blendshapes=finds_shapes(options),
     )
 
 
@@ -225,6 +245,7 @@ class Outputs:
     log: DataLog | None
     video: VideoSink | None
     window: Window | None
+    calibrator: Calibrator | None = None
 
     def deliver(
         self,
@@ -250,6 +271,8 @@ class Outputs:
         """
         options = self.options
         height, width = frame.shape[:2]
+        if self.calibrator:
+            self.calibrator.update(faces, captured, (width, height))
         if self.senders:
             self.senders.send(faces, captured, (width, height))
         if faces and self.sender:
@@ -268,9 +291,15 @@ class Outputs:
 
         level = max(options.visualize, 1)  # a video without a window still shows the points
         picture = draw(frame, faces, level, options.pnp_points, options.face_id_offset)
+        if options.show_shapes and faces and faces[0].blendshapes is not None:
+            from output.bars import draw_bars
+
+            draw_bars(picture, faces[0].blendshapes)
         if self.video:
             self.video.write(picture)
         if self.window is None or self.window.show(picture):
+            if self.calibrator and self.window and self.window.pressed("c"):
+                self.calibrator.restart()
             return True
         if options.dump_points and faces:
             write_shape(options.dump_points, faces[0].face_3d)

@@ -196,6 +196,28 @@ class Options:
         help="0: do not track the pupils (nor does --model -1)",
     )
 
+    blendshapes: int = option(
+        default=0,
+        group=TRACKING,
+        type=int,
+        metavar="0|1",
+        help="1: find ARKit's 52 blend shapes; whatever needs them does so too",
+    )
+    calibrate: float = option(
+        default=0.0,
+        group=TRACKING,
+        type=number(float, 0, 60),
+        metavar="SECONDS",
+        help="take the face that is there in the first seconds for neutral: look into the camera and do nothing; "
+        "c in the window does the same later",
+    )
+    profile: str | None = option(
+        default=None,
+        group=TRACKING,
+        metavar="FILE",
+        help="keep there what your neutral face is like, and begin with it the next time",
+    )
+
     ip: str = option(
         "-i",
         default="127.0.0.1",
@@ -246,6 +268,13 @@ class Options:
         type=int,
         metavar="0...2",
         help="1: also draw the projected points of the pose, 2: all 66 projected points",
+    )
+    show_shapes: int = option(
+        default=0,
+        group=SHOWING,
+        type=int,
+        metavar="0|1",
+        help="1: show the first face's blend shapes as bars, in the window and the video",
     )
     video_out: str | None = option(
         default=None, group=SHOWING, metavar="FILE", help="save the visualisation as an AVI (FFV1)"
@@ -336,3 +365,8 @@ class Options:
 
     given: frozenset[str] = frozenset()
     """Names of the fields that the command line set."""
+
+    @property
+    def wants_blendshapes(self) -> bool:
+        """Whether anything needs the blend shapes."""
+        return bool(self.blendshapes or self.show_shapes or self.calibrate or self.profile)

@@ -10,7 +10,7 @@ import numpy as np
 
 from output.console import warn
 from output.line_file import LineFile
-from tracking.faces import Face
+from tracking.faces import BLENDSHAPE_NAMES, Face
 from tracking.features import FEATURE_NAMES
 
 COLUMNS = (
@@ -25,7 +25,6 @@ COLUMNS = (
 )
 # Whole numbers, times to the microsecond, the rest as precise as the packet's float32.
 _FORMATS = dict.fromkeys(("Frame", "Face", "FaceID", "Success3D"), "%d") | dict.fromkeys(("Time", "VideoTime"), "%.6f")
-_ROW = ",".join(_FORMATS.get(name, "%.9g") for name in COLUMNS)
 
 
 class DataLog:
@@ -37,16 +36,20 @@ class DataLog:
 
     Args:
         path: an existing file is overwritten.
+        blendshapes: whether the blend shapes are written too, in columns after all others.
 
     Raises:
         OSError: the file can't be opened, or not even the header fits on the disk.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], blendshapes: bool = False) -> None:
         self._path = path
         self._failed = False
+        self._blendshapes = blendshapes
+        columns = COLUMNS + BLENDSHAPE_NAMES if blendshapes else COLUMNS
+        self._row = ",".join(_FORMATS.get(name, "%.9g") for name in columns)
         header = io.StringIO()
-        csv.writer(header).writerow(COLUMNS)
+        csv.writer(header).writerow(columns)
         self._file = LineFile(path)
         try:
             self._file.write(header.getvalue().encode())
@@ -67,8 +70,8 @@ class DataLog:
     ) -> None:
         """Append a line for each face of a frame. Never raises for trouble with the disk.
 
-        The numbers are those of the packet: 3D points as x, -y, -z, eyes 1 when unknown, missing features 0,
-        and a face with a number that is not finite is left out.
+        The numbers are those of the packet: 3D points as x, -y, -z, eyes 1 when unknown, missing features and blend
+        shapes 0, and a face with a number that is not finite is left out.
 
         Args:
             frame_number: of the frame, counted by the caller.
@@ -83,10 +86,12 @@ class DataLog:
         lines = []
         for number, face in enumerate(faces):
             values = _values(face)
+            shapes = np.zeros(len(BLENDSHAPE_NAMES)) if face.blendshapes is None else face.blendshapes
+            more = shapes.tolist() if self._blendshapes else []
             if np.isfinite(values).all():
                 face_id = face.id + face_id_offset
                 lines.append(
-                    _ROW % (frame_number, time, width, height, fps, number, face_id, *values.tolist(), at)
+                    self._row % (frame_number, time, width, height, fps, number, face_id, *values.tolist(), at, *more)
                 )
         if not lines:
             return

@@ -34,6 +34,7 @@ class Window:
             _find_display()
         self._title = title
         self.left = False
+        self._key = ""
         try:
             cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
@@ -49,10 +50,15 @@ class Window:
             if not self.left:
                 if frame is not None:
                     cv2.imshow(self._title, frame)
-                self.left = cv2.waitKey(1) & 0xFF in (ord("q"), ord("Q"))
+                self._key = chr(cv2.waitKey(1) & 0xFF).lower()
+                self.left = self._key == "q"
         except cv2.error:  # how some toolkits answer for a window that was closed
             self.left = True
         return not self.left
+
+    def pressed(self, key: str) -> bool:
+        """Whether the person pressed that key (a small letter) when the last picture was shown."""
+        return self._key == key
 
     def close(self) -> None:
         """Remove the window; a second time does nothing."""

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from sending.avatar import Avatar, Avatars, Wearer
+from sending.avatar import BEFORE_CAMERA, Avatar, Avatars, NeutralHead, Wearer
 from sending.targets import Target
 from sending.udp import destination
 from tracking.faces import Face
@@ -83,14 +83,21 @@ class Senders:
         targets: where to.
         preset: how movements are smoothed; None: not at all.
         report: gets a line for each kind of trouble.
+        neutral: gives the neutral head that counts now; called from the thread. None: before the camera.
 
     Raises:
         ValueError: see `make_sender`.
     """
 
-    def __init__(self, targets: Sequence[Target], preset: Preset | None, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        preset: Preset | None,
+        report: Callable[[str], None],
+        neutral: Callable[[], NeutralHead] | None = None,
+    ) -> None:
         self._report = report
-        self._avatars = Avatars(preset, report)
+        self._avatars = Avatars(preset, report, neutral or (lambda: BEFORE_CAMERA))
         self._senders: list[Sender] = []
         try:
             for target in targets:

@@ -35,6 +35,10 @@ TABLE = """
    --discard-after          int    10
    --max-feature-updates    int    900
    --feature-calibration    choice balanced
+   --blendshapes            int    0
+   --calibrate              float  0.0
+   --profile                str    None
+   --show-shapes            int    0
    --no-3d-adapt            int    1
    --try-hard               int    0
    --video-out              str    None

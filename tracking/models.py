@@ -60,6 +60,7 @@ DETECTOR_FILE = "mnv3_detection_opt.onnx"
 GAZE_FILE = "mnv3_gaze32_split_opt.onnx"
 RETINAFACE_FILE = "retinaface_640x640_opt.onnx"
 PRIORS_FILE = "priorbox_640x640.json"
+BLENDSHAPES_FILE = "blendshapes_opt.onnx"
 
 
 def default_model_dir() -> Path:
