@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
@@ -117,6 +119,105 @@ def test_real_perspective_comes_out_on_the_branch_behind_the_camera(yaw, pitch, 
     # The nearer the head, the less a head inside out can look like it.
     assert degrees_apart(found.matrix, rotation) < 5 + 50 / distance
     assert found.error < (0.02 + 0.3 / distance) * np.ptp(landmarks[:, :2], axis=0).max()
+
+
+#: Share of the frame's height that a face takes, and of width to height of the frame.
+SIZES = (0.04, 0.12, 0.4, 0.8, 1.2, 1.6)
+ASPECTS = (1 / 4, 9 / 16, 1, 16 / 9, 4)
+
+
+def seen_at_size(
+    rotation: np.ndarray, size: float, aspect: float, x: float, y: float
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """A face of that share of the frame's height, its nose x, y frames from the middle; it may reach beyond it.
+
+    Returns landmarks (66, 3), translation, width and height of the frame.
+    """
+    width, height = 480 * aspect, 480.0
+    direction = np.array([y * height / width, x, -1])
+
+    def extent(distance: float) -> float:
+        if (REFERENCE_SHAPE[:66] @ rotation[2]).max() > distance - 0.01:
+            return np.inf  # the camera is inside of the head
+        image = pose.project(REFERENCE_SHAPE[:66], rotation, distance * direction, width, height)
+        return np.ptp(image, axis=0).max()
+
+    near, far = 0.01, 1000.0
+    for _ in range(50):
+        middle = np.sqrt(near * far)
+        near, far = (middle, far) if extent(middle) > size * height else (near, middle)
+    image = pose.project(REFERENCE_SHAPE[:66], rotation, far * direction, width, height)
+    return np.column_stack([image, np.ones(66)]), far * direction, width, height
+
+
+@pytest.mark.parametrize("aspect", ASPECTS)
+@pytest.mark.parametrize("size", SIZES)
+def test_known_poses_come_back_at_any_size_and_place_in_any_frame(size, aspect):
+    """From faces far away to such as the camera is next to, that reach beyond the frame."""
+    for yaw, pitch, roll in itertools.product((-60, -20, 0, 40), (-30, 0, 30), (-45, 0, 30)):
+        for x, y in ((0, 0), (0.4, -0.4)):
+            rotation = turned(yaw, pitch, roll)
+            landmarks, translation, width, height = seen_at_size(rotation, size, aspect, x, y)
+            found = pose.solve(REFERENCE_SHAPE, landmarks, width, height)
+            assert found is not None
+            assert degrees_apart(found.matrix, rotation) < 0.1
+            np.testing.assert_allclose(found.translation, translation, rtol=0.01, atol=0.01 * abs(translation[2]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    yaws,
+    pitches,
+    rolls,
+    st.floats(0.04, 1.6),
+    st.floats(1 / 4, 4),
+    st.tuples(offsets, offsets),
+    st.integers(0, 1000),
+    st.booleans(),
+)
+@example(0, 0, 0, 1.6, 1 / 4, (0, 0), 0, True)
+@example(60, 30, 45, 1.6, 1.0, (0.3, 0.3), 0, False)
+@example(0, 0, 0, 0.04, 4, (0, 0), 0, False)
+def test_no_landmarks_of_a_face_give_nonsense(yaw, pitch, roll, size, aspect, place, seed, jump):
+    """Of a projection and noise of 1 %; alone, and after a pose of another face elsewhere."""
+    landmarks, _, width, height = seen_at_size(turned(yaw, pitch, roll), size, aspect, *place)
+    extent = np.ptp(landmarks[:, :2], axis=0).max()
+    rng = np.random.default_rng(seed)
+    landmarks[:, :2] += rng.normal(0, 0.01 * extent, (66, 2))
+    previous = None
+    if jump:
+        other, *_ = seen_at_size(turned(-yaw, pitch, -roll), rng.uniform(0.04, 1.6), aspect, -place[0], place[1])
+        previous = pose.solve(REFERENCE_SHAPE, other, width, height)
+    doubtful = pose.DOUBTFUL_ERROR * extent
+    found = pose.solve(REFERENCE_SHAPE, landmarks, width, height, pose.CONTOUR, previous, doubtful)
+    assert found is not None
+    assert found.error < pose.DOUBTFUL_ERROR * extent
+    assert (REFERENCE_SHAPE @ found.matrix[2] + found.translation[2]).max() < 0, "the whole head is behind the camera"
+
+
+def test_a_pose_that_fits_a_little_does_not_outlive_a_jump():
+    """Two people change seats: from the other one's pose the solver may stop where the error is not yet doubtful."""
+    rng, worst = np.random.default_rng(1), 0.0
+    for _ in range(300):
+        poses = []
+        for _ in range(2):
+            rotation = turned(rng.uniform(-60, 60), rng.uniform(-30, 30), rng.uniform(-45, 45))
+            size = np.exp(rng.uniform(np.log(0.04), np.log(1.6)))
+            poses.append((rotation, *seen_at_size(rotation, size, 1.0, *rng.uniform(-0.3, 0.3, 2))))
+        (_, before, _, width, height), (rotation, landmarks, _, _, _) = poses
+        previous = pose.solve(REFERENCE_SHAPE, before, width, height)
+        doubtful = pose.DOUBTFUL_ERROR * np.ptp(landmarks[:, :2], axis=0).max()
+        found = pose.solve(REFERENCE_SHAPE, landmarks, width, height, pose.CONTOUR, previous, doubtful)
+        assert found is not None
+        worst = max(worst, degrees_apart(found.matrix, rotation))
+    assert worst < 1
+
+
+def test_a_pose_inside_of_the_head_is_none(monkeypatch):
+    """A solver that stops where the jaw is on the other side of the camera has found nothing."""
+    inside = (True, cv2.Rodrigues(FRONTAL)[0], np.array([[0.0], [0], [-0.5]]))
+    monkeypatch.setattr(cv2, "solvePnP", lambda *arguments, **options: inside)
+    assert pose.solve(REFERENCE_SHAPE, seen(FRONTAL, np.array([0.0, 0, -2])), WIDTH, HEIGHT) is None
 
 
 def test_a_frontal_face_has_the_rotation_that_receivers_expect():

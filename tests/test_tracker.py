@@ -453,6 +453,107 @@ def test_timings(world):
     assert min(vars(tracker.timings).values()) > 0
 
 
+# The first look at a face
+
+
+def wide_boxes(world: World, monkeypatch, conf: float) -> None:
+    """The detector's boxes are three times as wide as the faces; the landmark model is that sure of them."""
+    fake = tracker_module.FaceDetector
+    detect, decode = fake.detect, tracker_module.LandmarkModel.decode
+
+    def widened(self, frame):
+        return [(x - w, y, 3 * w, h) for x, y, w, h in detect(self, frame)]
+
+    def doubt(self, person, crop):
+        found, landmarks = decode(self, person, crop)
+        return (conf if person is not None and crop.width > 2 * person.size else found), landmarks
+
+    monkeypatch.setattr(fake, "detect", widened)
+    monkeypatch.setattr(tracker_module.LandmarkModel, "decode", doubt)
+
+
+@pytest.mark.parametrize("conf", [0.02, 0.5, 0.7])
+def test_a_doubtful_new_face_is_looked_at_again_from_its_own_points(world, monkeypatch, conf):
+    wide_boxes(world, monkeypatch, conf)
+    world.people = [Person(200, 150), Person(450, 150, conf=0.95)]
+    tracker = make(max_faces=2)
+    faces = look(world, tracker)
+    assert sorted(face.conf for face in faces) == [0.9, 0.95]
+    assert len(world.tried) == 4, "two looks at each"
+    look(world, tracker)
+    assert len(world.tried) == 2, "at held faces one"
+
+
+def test_a_second_look_that_makes_nobody_surer_changes_nothing(world, monkeypatch):
+    wide_boxes(world, monkeypatch, 0.88)
+    world.people = [Person(200, 150)]
+    (face,) = look(world, make())
+    assert len(world.tried) == 2 and face.conf == 0.88
+
+
+def test_boxes_on_no_face_are_turned_down_after_two_looks_at_the_most(world):
+    look(world, make(), additional_faces=[(10, 10, 50, 50)])
+    assert len(world.tried) == 1, "there are no points to start from"
+
+
+def test_a_scan_does_not_look_again_at_who_is_held(world, monkeypatch):
+    wide_boxes(world, monkeypatch, 0.5)
+    world.people = [Person(200, 150)]
+    tracker = make(max_faces=2, scan_every=1)
+    look(world, tracker, 2)
+    assert len(world.tried) == 2, "its own box and the detector's"
+
+
+def test_a_lost_face_is_looked_at_again_at_its_old_place(world, monkeypatch):
+    """What it left behind is a box, but no face that is held."""
+    wide_boxes(world, monkeypatch, 0.5)
+    world.people = [Person(200, 150)]
+    tracker = make()
+    look(world, tracker)
+    people, world.people = world.people, []
+    look(world, tracker)
+    people[0].x += 30  # the old box shows somebody, too
+    world.people = people
+    assert len(look(world, tracker)) == 1
+
+
+def test_the_first_frame_is_searched_everywhere(world, monkeypatch):
+    near, far = Person(200, 150), Person(500, 100, size=20)
+    monkeypatch.setattr(tracker_module.FaceDetector, "detect", lambda self, frame: [near.box])
+    world.people, world.far = [near, far], [far]
+    tracker = make(max_faces=2)
+    assert [place(face) for face in look(world, tracker)] == [(200, 150), (500, 100)]
+    assert len(look(world, tracker, 5)) == 2 and world.looks_everywhere == 1
+
+
+@pytest.mark.parametrize(("max_faces", "looks"), [(1, 0), (2, 1)])
+def test_everywhere_only_in_the_first_frame_and_when_somebody_is_missing(world, max_faces, looks):
+    world.people = [Person(200, 150)]
+    tracker = make(max_faces=max_faces)
+    (face,) = look(world, tracker)
+    assert world.looks_everywhere == looks
+    assert world.known == [face.bbox] * looks
+    look(world, tracker, 10)
+    assert world.looks_everywhere == looks
+
+
+def test_without_a_face_everywhere_once_for_each_size_of_the_frame(world):
+    tracker = make()
+    look(world, tracker, 10)
+    assert world.looks_everywhere == 1
+    look(world, tracker, 10, frame=FRAME[: HEIGHT // 2])
+    assert world.looks_everywhere == 2
+
+
+@pytest.mark.parametrize(("model", "least"), [(3, 0.75), (-3, 0.87 + 0.13 * 0.375)])
+def test_small_faces_must_be_surer(world, monkeypatch, model, least):
+    """There is more in a frame that looks like a small face."""
+    monkeypatch.setattr(tracker_module.FaceDetector, "detect", lambda self, frame: [])
+    for conf, found in ((least - 0.01, 0), (least + 0.01, 1)):
+        world.people = world.far = [Person(500, 100, size=20, conf=conf)]
+        assert len(look(world, make(model_type=model))) == found
+
+
 # The caller's own boxes
 
 
