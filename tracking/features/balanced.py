@@ -51,7 +51,7 @@ PRIORS = {
     "eyebrow_updown": Prior(0.24, 0.05, 0.065),
     "eyebrow_steepness": Prior(0.265, 0.11, 0.11),
     "eyebrow_quirk": Prior(0.07, 0.02, 0.025),
-    "mouth_corner_updown": Prior(0.225, 0.09, 0.04),
+    "mouth_corner_updown": Prior(0.225, 0.09, 0.06),
     "mouth_corner_inout": Prior(0.32, 0.05, 0.07),
     "mouth_open": Prior(0.03, 0.22, 0.22, weight=10, settled=30, least=0.0, most=0.05, rise=0.02),
     "mouth_wide": Prior(0.63, 0.10, 0.14),

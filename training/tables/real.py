@@ -247,7 +247,8 @@ def report(clips: list[Clip], model: int, each: bool) -> None:
         rows[-1] += by_clip if each else []
     header = ["packet / second opinion", "in the landmarks", *(f"in the packet, {by}" for by in CALIBRATIONS)]
     table(f"Model {model} on {len(clips)} clips of real people", header + [c.name for c in clips] * each, rows)
-    ratios = [trembling(clip.points, STEADY) / trembling(clip.mesh, MESH_STEADY) for clip in clips]
+    still = float("nan")
+    ratios = [trembling(clip.points, STEADY) / (trembling(clip.mesh, MESH_STEADY) or still) for clip in clips]
     print(f"\nTrembling of nose, eye and mouth corners over FaceMesh's: {mean(ratios):.2f}")
 
 
