@@ -17,6 +17,8 @@ from sending.udp import destination
 from tracking.faces import Face
 from tracking.smoothing import Preset
 
+#: Faces, time and size of a frame.
+_Frame = tuple[Sequence[Face], float, tuple[float, float]]
 #: Frames that may wait; more of them would be older than anybody wants.
 MOST_WAITING = 100
 #: Seconds in which what still waits at the end is sent.
@@ -107,7 +109,8 @@ class Senders:
                 sender.close()
             raise
         self._failed: set[str] = set()
-        self._frames: queue.SimpleQueue[tuple[Sequence[Face], float, tuple[float, float]] | None] = queue.SimpleQueue()
+        # Frames; an event is set when its turn comes, and None is the end.
+        self._frames: queue.SimpleQueue[_Frame | threading.Event | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="senders", daemon=True)
         self._thread.start()
 
@@ -121,6 +124,12 @@ class Senders:
         """
         if self._frames.qsize() < MOST_WAITING:
             self._frames.put((faces, time, size))
+
+    def wait_until_sent(self, seconds: float = LAST_SECONDS) -> bool:
+        """Wait for what was handed over; False when that takes longer than so many seconds."""
+        done = threading.Event()
+        self._frames.put(done)
+        return done.wait(seconds)
 
     def close(self) -> None:
         """Send what still waits, and end."""
@@ -137,6 +146,9 @@ class Senders:
 
     def _run(self) -> None:
         while (frame := self._frames.get()) is not None:
+            if isinstance(frame, threading.Event):
+                frame.set()
+                continue
             faces, time, size = frame
             try:
                 avatars = self._avatars.of(faces, time, size)
