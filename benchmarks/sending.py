@@ -6,10 +6,9 @@ The same tracker takes blocks of frames by turns: in one its faces go to the rec
 to every protocol. A frame's time is from the frame until the next one may come: tracking, encoding and sending the
 record, and handing over to the targets. Frames come in two ways: 30 a second, as from a camera, where the targets'
 thread works between them; and one after another, where it works beside the next frame's networks, and what a block
-leaves to be sent at its end counts too. Three clocks: the wall's, which says what a user sees, but of a busy machine
-mostly how busy it is; the processor time of the loop's own thread, which is what the loop does for the targets; and that
-of the whole process, with the targets' threads. Receivers are sockets that nobody reads, and a process that answers as
-VTube Studio.
+leaves to be sent at its end counts too. Three clocks: the wall's, which on a busy machine says mostly how busy it is;
+the processor time of the loop's own thread, which is what the loop does for the targets; and that of the whole process,
+with the targets' threads. Receivers are sockets that nobody reads, and a process that answers as VTube Studio.
 """
 
 from __future__ import annotations
@@ -67,7 +66,7 @@ def clocks() -> np.ndarray:
 def measure(
     clip: Path, model: int, model_dir: Path | None, blocks: int, frames_a_second: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean time of a frame in each block, ms, by each clock (blocks, 3): with the record alone, and with all targets."""
+    """Mean time of a frame in each block, ms, by each clock (blocks, 3): the record alone, and all targets."""
     frames = load_clip(clip, 160)
     height, width = frames.shape[1:3]
     sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(len(PROTOCOLS) + 2)]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from itertools import compress
 from typing import Any
 
-from sending.avatar import Avatar
+from sending.avatar import NEUTRAL, Avatar
+from sending.json_template import JsonTemplate, slot, text_slot
 from tracking.faces import BLENDSHAPE_NAMES
 
 PLUGIN = {"pluginName": "OpenSeeFace tracker", "pluginDeveloper": "OpenSeeFace again"}
@@ -25,14 +28,17 @@ def request(kind: str, number: int, data: dict[str, Any] | None = None) -> str:
         number: comes back in the answer's requestID.
         data: what the request is about.
     """
-    message = {
+    return json.dumps(_message(kind, str(number), data or {}), separators=(",", ":"), allow_nan=False)
+
+
+def _message(kind: str, number: str, data: dict[str, Any]) -> dict[str, Any]:
+    return {
         "apiName": "VTubeStudioPublicAPI",
         "apiVersion": "1.0",
-        "requestID": str(number),
+        "requestID": number,
         "messageType": kind,
-        "data": data or {},
+        "data": data,
     }
-    return json.dumps(message, separators=(",", ":"), allow_nan=False)
 
 
 def answer(text: str | bytes) -> tuple[str, int | None, dict[str, Any]]:
@@ -107,19 +113,35 @@ def parameter_values(avatar: Avatar) -> dict[str, float]:
     }
 
 
-def injection(avatar: Avatar, found: bool, without: frozenset[str] | set[str] = frozenset()) -> dict[str, Any]:
-    """The data of an InjectParameterDataRequest.
+class Injections:
+    """InjectParameterDataRequests.
 
     Args:
-        avatar: the face, or what is left of it.
-        found: whether it is there.
         without: parameters that VTube Studio does not take from us.
     """
-    values = parameter_values(avatar)
-    return {
-        "faceFound": found,
-        "mode": "set",
-        "parameterValues": [
-            {"id": name, "value": round(value, 5)} for name, value in values.items() if name not in without
-        ],
-    }
+
+    def __init__(self, without: Collection[str] = ()) -> None:
+        names = parameter_values(NEUTRAL)
+        self._taken = [name not in without for name in names]
+        values = [{"id": name, "value": slot("%.5f")} for name in names if name not in without]
+        self._requests = {
+            found: JsonTemplate(
+                _message(
+                    "InjectParameterDataRequest",
+                    text_slot("%d"),
+                    {"faceFound": found, "mode": "set", "parameterValues": values},
+                )
+            )
+            for found in (True, False)
+        }
+
+    def request(self, number: int, avatar: Avatar, found: bool) -> str:
+        """A request as text.
+
+        Args:
+            number: comes back in the answer's requestID.
+            avatar: the face, or what is left of it.
+            found: whether it is there.
+        """
+        values = parameter_values(avatar).values()
+        return self._requests[found].fill([number, *compress(values, self._taken)])

@@ -12,6 +12,7 @@ import time as clock
 from collections.abc import Callable, Sequence
 
 from sending.avatar import Avatar, Wearer
+from sending.json_template import JsonTemplate, slot
 from tracking.faces import BLENDSHAPE_NAMES
 
 _log = logging.getLogger(__name__)
@@ -25,6 +26,27 @@ MOST_RECEIVERS, MOST_REQUESTS = 64, 32
 _NAMES = [name[0].upper() + name[1:] for name in BLENDSHAPE_NAMES]
 
 
+def _vector(x: str, y: str, z: str) -> dict[str, str]:
+    return {"x": slot(x), "y": slot(y), "z": slot(z)}
+
+
+_FRAMES = {
+    found: JsonTemplate(
+        {
+            "Timestamp": slot("%d"),
+            "Hotkey": -1,
+            "FaceFound": found,
+            "Rotation": _vector("%.4f", "%.4f", "%.4f"),
+            "Position": _vector("%.5f", "%.5f", "%.5f"),
+            "EyeLeft": _vector("%.3f", "%.3f", "%.1f"),
+            "EyeRight": _vector("%.3f", "%.3f", "%.1f"),
+            "BlendShapes": [{"k": name, "v": slot("%.4f")} for name in _NAMES],
+        }
+    )
+    for found in (True, False)
+}
+
+
 def encode(avatar: Avatar, found: bool, time: float) -> bytes:
     """The datagram of a frame.
 
@@ -33,21 +55,9 @@ def encode(avatar: Avatar, found: bool, time: float) -> bytes:
         found: whether it is there.
         time: when the frame was taken, seconds.
     """
-    (rx, ry, rz), (px, py, pz), (down, side) = avatar.rotation, avatar.position, avatar.gaze
-    eye = {"x": round(down, 3), "y": round(side, 3), "z": 0.0}
-    message = {
-        "Timestamp": int(1000 * time),
-        "Hotkey": -1,
-        "FaceFound": found,
-        "Rotation": {"x": round(rx, 4), "y": round(ry, 4), "z": round(rz, 4)},
-        "Position": {"x": round(px, 5), "y": round(py, 5), "z": round(pz, 5)},
-        "EyeLeft": eye,
-        "EyeRight": eye,
-        "BlendShapes": [
-            {"k": name, "v": round(value, 4)} for name, value in zip(_NAMES, avatar.shapes.tolist(), strict=True)
-        ],
-    }
-    return json.dumps(message, separators=(",", ":"), allow_nan=False).encode("ascii")
+    eye = (*avatar.gaze, 0.0)
+    numbers = (1000 * time, *avatar.rotation, *avatar.position, *eye, *eye, *avatar.shapes.tolist())
+    return _FRAMES[found].fill(numbers).encode("ascii")
 
 
 def decode_request(datagram: bytes) -> tuple[float, list[int]] | None:

@@ -229,13 +229,13 @@ class VTubeStudioSender:
 
     def _inject(self, talk: _Talk, without: set[str]) -> None:
         waiting: set[int] = set()
+        injections = vts_messages.Injections(without)
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._newest is not None or self._closing, 0.5)
                 shown, self._newest = self._newest, None
             if shown is not None:
-                avatar, found = shown
-                waiting.add(talk.say("InjectParameterDataRequest", vts_messages.injection(avatar, found, without)))
+                waiting.add(talk.inject(injections, *shown))
             elif self._closing:
                 return
             # Without this, frames would pile up in front of a program that is slow.
@@ -268,6 +268,12 @@ class _Talk:
         """Send a request; returns its number."""
         self._number += 1
         self._connection.send(vts_messages.request(kind, self._number, data))
+        return self._number
+
+    def inject(self, injections: vts_messages.Injections, avatar: Avatar, found: bool) -> int:
+        """Send a frame; returns the request's number."""
+        self._number += 1
+        self._connection.send(injections.request(self._number, avatar, found))
         return self._number
 
     def hear(

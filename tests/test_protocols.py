@@ -27,10 +27,11 @@ from make_faces import make_face
 
 from sending.avatar import FADE, NEUTRAL, Avatar, Avatars, Wearer
 from sending.ifacialmocap import IFacialMocapSender
+from sending.json_template import JsonTemplate, slot, text_slot
 from sending.livelink import LiveLinkSender
 from sending.opentrack import OpentrackSender
 from sending.vmc import FrameLayout, VmcSender
-from sending.vts_messages import injection, parameter_requests
+from sending.vts_messages import Injections, parameter_requests
 from sending.vtsphone import VtsPhoneSender
 from tracking.faces import BLENDSHAPE_NAMES, Face
 from tracking.smoothing import PRESETS
@@ -236,6 +237,19 @@ def test_vts_parameters_are_creatable() -> None:
     for name, data in requests.items():
         assert data["parameterName"] == name and 4 <= len(name) <= 32 and name.isalnum()
         assert len(data["explanation"]) < 256 and data["min"] <= data["defaultValue"] <= data["max"]
+
+
+def injection(avatar: Avatar, found: bool) -> dict:
+    """The data of a request for a frame, which is a whole message."""
+    message = read_json(Injections().request(7, avatar, found))
+    assert (message["messageType"], message["requestID"]) == ("InjectParameterDataRequest", "7")
+    return message["data"]
+
+
+def test_json_with_slots_is_what_json_would_write() -> None:
+    message = {"a %": [slot("%.2f"), "100%", slot("%d")], "b": text_slot("%d"), "c": {"d": None, "e": True}}
+    filled = read_json(JsonTemplate(message).fill([0.125, -3, 42]))
+    assert filled == {"a %": [0.12, "100%", -3], "b": "42", "c": {"d": None, "e": True}}
 
 
 def test_vts_injection() -> None:
