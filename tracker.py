@@ -26,6 +26,7 @@ from tracking.models import LANDMARK_MODELS, default_model_dir
 from tracking.providers import ExecutionProvider
 from tracking.search import Search
 from tracking.slots import Slot
+from tracking.takeover import Takeover
 from tracking.timings import Timings
 from tracking.turns import Turns
 
@@ -157,6 +158,7 @@ class Tracker(TrackerNames):
         self._held = 0  # how many faces the previous frame had
         self._frames_without_face = 0
         self._frames_since_scan = 0
+        self._takeover = Takeover()
         self._report = report
         self._reported: set[tuple[str, type[Exception]]] = set()
 
@@ -214,6 +216,10 @@ class Tracker(TrackerNames):
             cropping += further_cropping
             detections = group([*detections, *further])[: self._max_faces]
         self._starts = False
+        if len(detections) == self._max_faces == self._held:
+            detections = self._takeover.settle(frame, detections, self._slots, self._search.scan, self._landmarks)
+        else:
+            self._takeover.rest()
         self._add_pupils(frame, detections)
         tracked = time.perf_counter()
         faces = self._assign(detections, width, height)
@@ -222,12 +228,8 @@ class Tracker(TrackerNames):
 
         self._remember(detections)
         if candidates:
-            self.timings = Timings(
-                (detected - began) * 1e3,
-                cropping * 1e3,
-                (tracked - detected - cropping) * 1e3,
-                (done - tracked) * 1e3,
-            )
+            times = (detected - began, cropping, tracked - detected - cropping, done - tracked)
+            self.timings = Timings(*(1e3 * seconds for seconds in times))
         else:
             self.timings = Timings(detect=(detected - began) * 1e3)
         return faces
@@ -243,15 +245,13 @@ class Tracker(TrackerNames):
         self._size = (width, height)
         self._starts = self._starts or self._held == 0
 
-    def _candidates(
-        self, frame: np.ndarray, additional_faces: Sequence[Box]
-    ) -> tuple[list[Candidate], Exception | None]:
+    def _candidates(self, frame: np.ndarray, further: Sequence[Box]) -> tuple[list[Candidate], Exception | None]:
         """Boxes to be tried: held ones first, then the caller's, then the detectors', which run only when needed.
 
         Also what the detectors failed with, if all that ran did: the other boxes may still show faces.
         """
         candidates = [Candidate(box, held=True) for box in self._boxes]
-        candidates += [Candidate(box) for box in additional_faces]
+        candidates += [Candidate(box) for box in further]
         arrived = self._scan.results() if self._scan is not None else []  # also when not needed: they grow stale
         self._frames_since_scan += 1
         try:
