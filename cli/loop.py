@@ -108,7 +108,8 @@ def make_sender(options: Options) -> PacketSender | None:
 def finds_shapes(options: Options) -> bool:
     """Whether blend shapes are found: when they are asked for, or can be sent. Models of others may have none."""
     folder = Path(options.model_dir) if options.model_dir else default_model_dir()
-    return options.wants_blendshapes or bool(options.send) and (folder / BLENDSHAPES_FILE).is_file()
+    sent = options.send and any(target.needs_shapes for target in read_targets(options.send))
+    return options.wants_blendshapes or bool(sent) and (folder / BLENDSHAPES_FILE).is_file()
 
 
 def make_senders(options: Options, calibrator: Calibrator | None) -> Senders | None:

@@ -81,6 +81,7 @@ class Avatars:
     Args:
         preset: how they are smoothed; None: not at all.
         neutral: gives the neutral head that counts now.
+        shapes: whether anybody takes them.
         report: is told once when shapes have to be worked out from landmarks.
     """
 
@@ -89,10 +90,12 @@ class Avatars:
         preset: Preset | None,
         report: Callable[[str], None],
         neutral: Callable[[], NeutralHead] = lambda: BEFORE_CAMERA,
+        shapes: bool = True,
     ) -> None:
         self._smoothers = Smoothers(preset) if preset else None
         self._report = report
         self._neutral = neutral
+        self._takes_shapes = shapes
         self._told = False
 
     def of(self, faces: Sequence[Face], time: float, size: tuple[float, float]) -> list[Avatar]:
@@ -132,6 +135,8 @@ class Avatars:
     def _shapes(self, face: Face, gaze: tuple[float, float] | None) -> np.ndarray:
         if face.blendshapes is not None:
             return np.clip(face.blendshapes, 0.0, 1.0, dtype=np.float64)
+        if not self._takes_shapes:
+            return NEUTRAL.shapes
         if not self._told:
             self._told = True
             self._report("Without the model of the blend shapes they come from the landmarks: blinks, jaw, smile, "

@@ -99,7 +99,8 @@ class Senders:
         neutral: Callable[[], NeutralHead] | None = None,
     ) -> None:
         self._report = report
-        self._avatars = Avatars(preset, report, neutral or (lambda: BEFORE_CAMERA))
+        shapes = any(target.needs_shapes for target in targets)
+        self._avatars = Avatars(preset, report, neutral or (lambda: BEFORE_CAMERA), shapes)
         self._senders: list[Sender] = []
         try:
             for target in targets:

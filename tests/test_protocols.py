@@ -477,6 +477,12 @@ def test_shapes_from_landmarks_are_said_once() -> None:
     assert len(said) == 1
 
 
+def test_shapes_that_nobody_takes_are_not_worked_out() -> None:
+    said: list[str] = []
+    avatars = Avatars(None, said.append, shapes=False)  # opentrack alone
+    assert not avatars.of([make_face()], 0.0, SIZE)[0].shapes.any() and not said
+
+
 def test_an_osc_reader_of_this_test_reads_what_the_standard_says() -> None:
     """The example of the OSC 1.0 specification, in a bundle."""
     message = b"/foo\0\0\0\0,iisff\0\0" + bytes.fromhex("000003e8ffffffff") + b"hello\0\0\0"
