@@ -27,9 +27,9 @@ from training.samples import Samples, to_input
 
 OPSET = 17  # the newest that onnxruntime 1.17 reads without doubt
 # Mean confidence that nine in ten good faces pass, and that 99 in 100 non-faces stay under. Models for small inputs
-# are used with a higher threshold, and of lm_modelT the three lowest count.
+# are used with a higher threshold, to which faces in profile come near; and of lm_modelT the three lowest count.
 GOOD_FACE = {224: 0.90, 112: 0.975, 56: 0.998}
-NO_FACE = 0.30
+NO_FACE = {224: 0.20, 112: 0.35, 56: 0.30}
 # How far a point's confidence may leave the face's. Of lm_modelT the three lowest replace the mean when they are low,
 # and its jaw is always less sure than the rest.
 OWN_SHARE = {224: 1.0, 112: 1.0, 56: 0.25}
@@ -71,9 +71,9 @@ def confidence_logits(network: LandmarkNetwork, side: int, count: int = 600) -> 
     return results[0], results[1]
 
 
-def calibrate(faces: np.ndarray, others: np.ndarray, good: float) -> tuple[float, float]:
+def calibrate(faces: np.ndarray, others: np.ndarray, good: float, bad: float) -> tuple[float, float]:
     """Scale and shift of the logits [n, K] that put the 10th percentile of faces' mean confidence at `good` and the
-    99th of other things' at NO_FACE (or under it, where even the unscaled logits are)."""
+    99th of other things' at `bad` (or under it, where even the unscaled logits are)."""
 
     def level(logits: np.ndarray, percentile: float, scale: float, shift: float) -> float:
         return float(np.percentile((1 / (1 + np.exp(-(logits * scale + shift)))).mean(1), percentile))
@@ -87,7 +87,7 @@ def calibrate(faces: np.ndarray, others: np.ndarray, good: float) -> tuple[float
 
     for scale in np.arange(0.5, 4.01, 0.1):
         shift = shift_for(scale)
-        if level(others, 99, scale, shift) <= NO_FACE:
+        if level(others, 99, scale, shift) <= bad:
             break
     return round(float(scale), 4), round(float(shift), 4)
 
@@ -127,7 +127,7 @@ def main() -> None:
         share = OWN_SHARE[config.side]
         logits = confidence_logits(network, config.side)
         faces, others = (toward_mean(torch.from_numpy(x), share).numpy() for x in logits)
-        calibration = calibrate(faces, others, GOOD_FACE[config.side])
+        calibration = calibrate(faces, others, GOOD_FACE[config.side], NO_FACE[config.side])
         path = arguments.folder / model_path(name).name if arguments.folder else model_path(name)
         write(Exported(network, config, calibration, share), config, path)
         before = [(1 / (1 + np.exp(-x))).mean() for x in (faces, others)]

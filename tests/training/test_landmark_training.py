@@ -235,7 +235,7 @@ def test_stems_for_other_sides_start_as_the_same():
 def test_calibration_lifts_faces_and_holds_the_rest_down():
     rng = np.random.default_rng(0)
     faces, others = rng.normal(2.0, 0.5, (400, 66)), rng.normal(-2.5, 0.5, (400, 66))
-    scale, shift = calibrate(faces, others, 0.9)
+    scale, shift = calibrate(faces, others, 0.9, 0.3)
     level = [np.percentile((1 / (1 + np.exp(-(x * scale + shift)))).mean(1), q) for x, q in ((faces, 10), (others, 99))]
     assert level[0] == pytest.approx(0.9, abs=0.01)
     assert level[1] <= 0.3
