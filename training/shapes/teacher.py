@@ -4,13 +4,17 @@ well, and what our shapes are compared with.
     mesh-venv/bin/python -m training.shapes.teacher --task face_landmarker.task                   # the images
     mesh-venv/bin/python -m training.shapes.teacher --task face_landmarker.task --heads heads.npz  # drawn heads
 
-Both write beside the other caches: shapes_images.npz, and shapes_NAME.npz for heads in NAME.npz. It needs mediapipe
-0.10.21, as FaceMesh does. Nothing of it becomes part of the project.
+    mesh-venv/bin/python -m training.shapes.teacher --task face_landmarker.task --clip clip.mp4   # times, when asked
+
+The first two write beside the other caches: shapes_images.npz, and shapes_NAME.npz for heads in NAME.npz. It needs
+mediapipe 0.10.21, as FaceMesh does. Nothing of it becomes part of the project.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -26,7 +30,7 @@ BORDERS = (0.0, 0.4)  # faces that fill the picture are only found with some bor
 class FaceLandmarker:
     """MediaPipe's model in the file `task`."""
 
-    def __init__(self, task: Path) -> None:
+    def __init__(self, task: Path, video: bool = False) -> None:
         import mediapipe
         from mediapipe.tasks.python import BaseOptions, vision
 
@@ -34,6 +38,7 @@ class FaceLandmarker:
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(task)), output_face_blendshapes=True, num_faces=1,
             min_face_detection_confidence=0.3,
+            running_mode=vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE,
         )  # fmt: skip
         self._landmarker = vision.FaceLandmarker.create_from_options(options)
 
@@ -49,14 +54,37 @@ class FaceLandmarker:
         return np.full(len(BLENDSHAPE_NAMES), np.nan, np.float32)
 
 
+    def milliseconds(self, frame: np.ndarray, number: int) -> float:
+        """How long it takes for a BGR frame of a video, by the frame's number."""
+        began = time.perf_counter()
+        self._landmarker.detect_for_video(self._image(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)), 40 * number)
+        return 1e3 * (time.perf_counter() - began)
+
+
+def answer_times(landmarker: FaceLandmarker, clip: Path) -> None:
+    """For each line that comes in, looks at the clip's next frame and says how many milliseconds that took."""
+    video = cv2.VideoCapture(str(clip))
+    frames = []
+    while (frame := video.read())[0]:
+        frames.append(frame[1])
+    print(len(frames), flush=True)
+    for number, _ in enumerate(sys.stdin):
+        print(landmarker.milliseconds(frames[number % len(frames)], number), flush=True)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="FaceLandmarker's blend shapes of what we train and measure on.")
     parser.add_argument("--task", type=Path, required=True, help="face_landmarker.task")
     parser.add_argument("--every", type=int, default=1, help="of the images only every so many'th")
     parser.add_argument("--heads", type=Path, nargs="+", help="files of drawn heads, in place of the images")
+    parser.add_argument("--clip", type=Path, help="answer with times on a clip, for training.tables.shapes")
     arguments = parser.parse_args()
-    landmarker = FaceLandmarker(arguments.task)
+    landmarker = FaceLandmarker(arguments.task, video=arguments.clip is not None)
+    if arguments.clip:
+        cv2.setNumThreads(1)
+        answer_times(landmarker, arguments.clip)
+        return
     for path in arguments.heads or []:
         images = np.load(path)["images"]
         shapes = np.stack([landmarker.shapes(image) for image in tqdm(images, desc=path.stem, mininterval=5)])

@@ -12,7 +12,9 @@ training.tables.drawn_shapes; the real clips lie in measure/ beside the training
 from __future__ import annotations
 
 import argparse
+import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -188,39 +190,68 @@ def trembling(folder: Path) -> None:
     table(f"Trembling of {len(values)} still faces with camera noise (σ 4)", ["shape", "standard deviation"], rows)
 
 
-def timing(folder: Path) -> None:
-    """What the shapes cost: the network, all of the step, and the frame with and without, in turn."""
-    image = cv2.resize(_drawn()["turning"][0][0], (640, 640))[140:500]
+def timing(folder: Path, landmarker: list[str] | None) -> None:
+    """What the shapes cost: the network, all of the step, the frame with and without, and FaceLandmarker, in turn.
+
+    landmarker: the Python that has mediapipe, and face_landmarker.task; None: without it.
+    """
+    clip = data.repository() / "samples" / "talking_head.mp4"
+    video, frames = cv2.VideoCapture(str(clip)), []
+    while (frame := video.read())[0]:
+        frames.append(frame[1])
+    height, width = frames[0].shape[:2]
     session = runner.session(folder / BLENDSHAPES_FILE)
     feed = {"picture": np.zeros((1, 3, SIDE, SIDE), np.float32), "points": np.zeros((1, POINT_FEATURES), np.float32)}
     model = BlendshapeModel(folder)
     plain, shaped = (
-        Tracker(image.shape[1], image.shape[0], max_threads=1, blendshapes=b, model_dir=folder) for b in (False, True)
+        Tracker(width, height, max_threads=1, blendshapes=wanted, model_dir=folder) for wanted in (False, True)
     )
-    lms = plain.predict(image)[0].lms
-    tasks = {
-        "the network": lambda: session.run(None, feed),
-        "the step": lambda: model.estimate(image, lms),
-        "a frame without": lambda: plain.predict(image),
-        "a frame with": lambda: shaped.predict(image),
+    lms = plain.predict(frames[0])[0].lms
+    tasks: dict[str, Callable[[np.ndarray], object]] = {
+        "the network": lambda frame: session.run(None, feed),
+        "the step": lambda frame: model.estimate(frame, lms),
+        "a frame without": plain.predict,
+        "a frame with": shaped.predict,
     }
     times: dict[str, list[float]] = {name: [] for name in tasks}
-    for _ in range(RUNS):
+    other = None
+    if landmarker:
+        command = [landmarker[0], "-m", "training.shapes.teacher", "--task", landmarker[1], "--clip", str(clip)]
+        other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                 text=True, bufsize=1, cwd=data.repository())  # fmt: skip
+        assert other.stdin and other.stdout
+        other.stdout.readline()
+        times["FaceLandmarker"] = []
+    for number in range(RUNS):
+        frame = frames[number % len(frames)]
         for name, task in tasks.items():
             start = time.perf_counter()
-            task()
-            times[name].append(time.perf_counter() - start)
-    table("Milliseconds, one thread, in turn", ["what", "median", "least"],
-          [[name, 1e3 * float(np.median(t)), 1e3 * min(t)] for name, t in times.items()])  # fmt: skip
+            task(frame)
+            times[name].append(1e3 * (time.perf_counter() - start))
+        if other:
+            print(file=other.stdin)
+            times["FaceLandmarker"].append(float(other.stdout.readline()))
+    if other:
+        other.stdin.close()
+        other.wait()
+    table("Milliseconds on one thread, in turn", ["what", "median", "least"],
+          [[name, float(np.median(t)), min(t)] for name, t in times.items()])  # fmt: skip
+    if other:
+        ratio = np.median(times["a frame with"]) / np.median(times["FaceLandmarker"])
+        print(f"\nA frame with shapes takes {ratio:.2f} of FaceLandmarker's time.")
 
 
 def main() -> None:
     """Command line."""
-    tables = {"drawn": drawn, "clips": clips, "winks": winks, "neutral": neutral, "trembling": trembling,
-              "timing": timing}  # fmt: skip
+    tables: dict[str, Callable[[Path], None]] = {
+        "drawn": drawn, "clips": clips, "winks": winks, "neutral": neutral, "trembling": trembling,
+        "timing": lambda folder: timing(folder, arguments.landmarker),
+    }  # fmt: skip
     parser = argparse.ArgumentParser(description="Measure the blend shapes.")
     parser.add_argument("tables", nargs="*", help=f"which: {', '.join(tables)} (default: all)")
     parser.add_argument("--folder", type=Path, default=data.repository() / "models", help="the models")
+    parser.add_argument("--landmarker", nargs=2, metavar=("PYTHON", "TASK"), help="time FaceLandmarker too: the Python "
+                        "that has mediapipe, and face_landmarker.task")  # fmt: skip
     arguments = parser.parse_args()
     unknown = set(arguments.tables) - set(tables)
     if unknown:
