@@ -179,8 +179,8 @@ def test_a_mirrored_face_has_mirrored_shapes(carphone_frames: list[np.ndarray]) 
     for picture in (frame, np.ascontiguousarray(frame[:, ::-1])):
         with Tracker(frame.shape[1], frame.shape[0], blendshapes=True) as tracker:
             answers.append([tracker.predict(picture) for _ in range(3)][-1][0].blendshapes)
-    assert np.abs(answers[0] - answers[1][mirror]).max() < 0.3
     assert np.abs(answers[0] - answers[1][mirror]).mean() < 0.05
+    assert np.corrcoef(answers[0], answers[1][mirror])[0, 1] > 0.9
 
 
 def test_faces_without_pupils_have_shapes_too(astronaut: Path) -> None:

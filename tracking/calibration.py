@@ -27,7 +27,7 @@ SLOW_LIMIT, SHOWN_LIMIT = 0.25, 0.6
 LEAST_PEAK, FORGET = 0.7, 0.001
 #: What is under this, above the rest, is rest too: faces are never quite still.
 DEAD_ZONE = 0.04
-#: Looks: they are turned with the head and the pupils, and have no rest of their own.
+#: Looks: where somebody happens to look is no rest, unless it is shown on demand.
 _LOOKS = np.array([name.startswith("eyeLook") for name in BLENDSHAPE_NAMES])
 
 
@@ -55,7 +55,7 @@ class Profile:
         """Shapes (52,) with the rest as 0 and the peak as 1, float32."""
         low = self.rest + DEAD_ZONE * (self.rest > 0)
         scaled = (shapes - low) / np.maximum(self.peak - low, 0.1)
-        return np.clip(np.where(_LOOKS, shapes, scaled), 0, 1).astype(np.float32)
+        return np.clip(scaled, 0, 1).astype(np.float32)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the profile beside an old one, and only then in its place: a full disk loses nothing. OSError when it
@@ -182,7 +182,7 @@ class Calibration:
     def _take(self) -> None:
         # The middle of each shape, which a blink meanwhile does not move.
         rest = np.minimum(np.median(np.stack(self._shown), 0), SHOWN_LIMIT)
-        self.profile.rest = np.where(_LOOKS, 0, rest).astype(np.float32)
+        self.profile.rest = rest.astype(np.float32)
         self.profile.peak = np.maximum(self.profile.peak, self.profile.rest)
         if self._heads:
             rotations, positions = (np.stack(rows) for rows in zip(*self._heads, strict=True))

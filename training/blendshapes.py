@@ -29,6 +29,7 @@ from training.shapes.samples import Faces, PointSamples, batches, correlations, 
 
 REAL_SHARE = 0.2  # of the faces in a batch
 SURFACE = 1.0  # how much it counts that the network finds the skin's points in the picture, which helps it to learn
+STRETCH = 1.4  # see `ends`
 STEADY = 1.5  # how much the distance between the answers to two views of a face counts
 
 
@@ -83,6 +84,20 @@ def inputs_of(faces: Faces, by: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return runner.normalise(np.stack(pictures)), np.stack(features)
 
 
+def ends(network: nn.Module, faces: Faces) -> tuple[Tensor, Tensor]:
+    """What the network says [52] where a shape is not there, and where it is there wholly, on drawn faces; medians. Its
+    answers are not stretched by more than STRETCH for that."""
+    pictures, features = inputs_of(faces)
+    with torch.no_grad():
+        batches_ = zip(torch.from_numpy(pictures).split(200), torch.from_numpy(features).split(200), strict=True)
+        answers = np.concatenate([torch.sigmoid(network(p, f)[0]).numpy() for p, f in batches_])
+    low, high = np.zeros(answers.shape[1], np.float32), np.ones(answers.shape[1], np.float32)
+    for k in range(len(low)):
+        low[k] = np.median(answers[faces.shapes[:, k] < 0.03, k])
+        high[k] = np.clip(np.median(answers[faces.shapes[:, k] > 0.85, k]), low[k] + 1 / STRETCH, low[k] + 1)
+    return torch.from_numpy(low), torch.from_numpy(high)
+
+
 def evaluate(path: Path, faces: Faces) -> None:
     """Print how the file's answers correlate with the truth on drawn faces; training.tables.shapes tells more."""
     session = runner.session(path)
@@ -134,7 +149,8 @@ def main() -> None:
             arguments.rate, folder / f"shapes_fixed{arguments.suffix}.pt", workers=arguments.workers,
         )  # fmt: skip
         example = (torch.zeros(1, 3, SIDE, SIDE), torch.zeros(1, POINT_FEATURES))
-        runner.export(Exported(network), path, example, ["picture", "points"], ["shapes"])
+        exported = Exported(network, *ends(network, drawn.every(4)))
+        runner.export(exported, path, example, ["picture", "points"], ["shapes"])
     evaluate(path, held_out)
 
 

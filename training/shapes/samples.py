@@ -53,6 +53,12 @@ class Faces:
     def __len__(self) -> int:
         return len(self.images)
 
+    def every(self, step: int) -> Faces:
+        """Every so many'th, without those that the default landmark model does not see."""
+        chosen = [i for i in range(0, len(self), step) if np.isfinite(self.points[i, 0]).all()]
+        arrays = (getattr(self, f)[chosen] for f in ("points", "shapes", "counts", "surface"))
+        return Faces([self.images[i] for i in chosen], *arrays)
+
     def joined(self, other: Faces) -> Faces:
         """Both."""
         return Faces(self.images + other.images, *(
