@@ -22,6 +22,7 @@ import sys
 if sys.version_info < (3, 10):
     sys.exit("facetracker: Python 3.10 or later is needed, this is {}.{}.".format(*sys.version_info))
 
+import errno
 from collections.abc import Sequence
 from functools import partial
 
@@ -58,7 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             if os.environ.get(TRACEBACK):
                 raise
-            say(f"{error.filename}: {error.strerror}." if error.filename else str(error))
+            hint = " (ulimit -n allows more)" if error.errno == errno.EMFILE else ""
+            what = f"{error.filename}: " if error.filename else ""
+            say(f"{what}{error.strerror}{hint}." if error.strerror else str(error))
         except Exception as error:
             if os.environ.get(TRACEBACK):
                 raise

@@ -42,7 +42,7 @@ def lock(file: IO[bytes], path: str) -> None:
 
 def is_locked(path: str) -> bool:
     """Whether another tracker is writing this file, if there is one."""
-    with contextlib.suppress(OSError), open(path, "r+b", buffering=0) as file:
+    with contextlib.suppress(OSError), open(path, "rb", buffering=0) as file:
         try:
             lock(file, path)
         except OSError:

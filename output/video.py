@@ -77,10 +77,18 @@ class VideoSink:
             raise
 
     def write(self, frame: np.ndarray) -> None:
-        """Append a frame, (height, width, 3) BGR, uint8. Never raises for trouble with the file."""
+        """Append a frame, (height, width, 3) BGR, uint8. Trouble with the file is a warning.
+
+        Raises:
+            OSError: with the first frame: the encoder can't be started.
+        """
         if self._size is None:
             self._size = frame.shape[1], frame.shape[0]
-            self._feed = _Feed(str(self._path), self._size, self._scale, self._fps)
+            try:
+                self._feed = _Feed(str(self._path), self._size, self._scale, self._fps)
+            except OSError as error:  # the system has no process or no pipe left
+                self._size = None
+                raise OSError(error.errno, error.strerror, str(self._path)) from error
             self._encoder = self._feed.process
             atexit.register(self.close)
         if self._feed is None:

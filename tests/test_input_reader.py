@@ -308,6 +308,14 @@ def test_still_picture_is_one_frame_in_bgr(tmp_path):
     assert reader.ended and reader.restart() is False
 
 
+@pytest.mark.parametrize("white", [1.0, 255.0, 65535.0])
+def test_fractions_up_to_one_or_to_what_whole_numbers_go_to(tmp_path, white):
+    values = np.linspace(0, white, 16, dtype=np.float32).reshape(4, 4)
+    Image.fromarray(values).save(tmp_path / "a.tiff")
+    (frame,) = all_frames(reader_of(tmp_path / "a.tiff"))
+    np.testing.assert_allclose(frame[:, :, 0], values / white * 255, atol=1)
+
+
 COLOURS = [(250, 10, 10), (10, 250, 10), (10, 10, 250), (200, 200, 20), (90, 90, 90)]
 
 

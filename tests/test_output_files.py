@@ -219,3 +219,14 @@ def test_a_container_without_a_folder_for_temporary_files(clip: Path, tmp_path: 
     assert done.returncode == 0 and "tempor" not in done.stderr, done.stderr
     assert len(pictures(tmp_path / "out.avi")) == 10
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.avi", "out.avi", "start.py"]
+
+
+@posix
+def test_hardly_any_file_may_be_open(clip: Path, tmp_path: Path) -> None:
+    line = ["sh", "-c", 'ulimit -n 12 && exec "$@"', "sh", *command("-c", clip, "-s", 1, "-p", 9)]
+    assert subprocess.run(line, capture_output=True, timeout=60).returncode == 0
+    video = tmp_path / "out.avi"
+    done = subprocess.run([*line, "--video-out", video], capture_output=True, text=True, timeout=60)
+    if done.returncode:  # how many an encoder needs is the system's business
+        (said,) = [line for line in done.stderr.splitlines() if "no program listens" not in line]
+        assert said == f"{video}: Too many open files (ulimit -n allows more)." and not video.exists()

@@ -384,9 +384,9 @@ def run_prepared(prepare: str, *arguments: object) -> subprocess.CompletedProces
 def test_thirty_frames_in_a_row_that_fail_end_the_run(carphone: Path, receiver: Receiver) -> None:
     """With one line for the first of them, and one for the last."""
     prepare = (
-        "import tracking.detection\n"
+        "import tracking.detection, tracking.landmarks\n"
         "def fail(*_): raise MemoryError('no room for\\n a tensor')\n"
-        "tracking.detection.FaceDetector.infer = fail\n"
+        "tracking.detection.FaceDetector.infer = tracking.landmarks.LandmarkModel.infer = fail\n"
     )
     ended = run_prepared(prepare, "-c", carphone, "--port", receiver.port)
     assert ended.returncode == 1 and receiver.frames == []
