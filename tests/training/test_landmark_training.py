@@ -316,6 +316,17 @@ def test_frozen_parts_stay_as_they_are(made_crops):
         assert torch.equal(one[f"{part}.weight"], other[f"{part}.weight"]) == stays
 
 
+def test_normalisations_that_are_kept_are_kept_between_two_trainings_too(made_crops):
+    landmarks.train(options("T"))
+    landmarks.train(options("T", improve=True, suffix="_late", freeze=["norms"]))
+    one, other = (torch.load(landmarks.checkpoint_path(name))["average"] for name in ("T", "T_late"))
+    mean = export.load_network("T", "_late", 0.7).state_dict()
+    for key in one:
+        if key.endswith(("running_mean", "running_var")):
+            assert torch.equal(one[key], other[key]) and torch.equal(one[key], mean[key])
+    assert not torch.equal(one["stem.0.weight"], mean["stem.0.weight"])
+
+
 def test_gaps_may_differ_between_two_views_more_than_places(made_crops):
     """What holds points still would else hold lids and lips still."""
     config = LANDMARK_MODELS["V"]
