@@ -145,7 +145,7 @@ class Scaling:
             tracker = self._tracker(stack, self._frames, faces=2)
             tracker._scan_every = scan_every
             tracker.predict(self._frames[0])
-            detector = tracker._detectors[0]
+            detector = tracker._search.detectors[0]
             detect = detector.detect
 
             def counted(frame: np.ndarray) -> list[Box]:

@@ -126,7 +126,7 @@ def measure(
             )
         )
         wrapped = [
-            *[(detector, "detect", "detect (when no face is held)") for detector in tracker._detectors],
+            *[(detector, "detect", "detect (when no face is held)") for detector in tracker._search.detectors],
             (tracker._single_landmarks, "prepare", "crop, normalise"),
             (tracker._single_landmarks, "infer", "landmark model"),
             (tracker._single_landmarks, "decode", "landmark decoding"),
@@ -156,7 +156,7 @@ def measure(
                 receiver.recv(65536)
         # How long the detector takes, which after the first frame had no reason to run.
         for _ in range(20):
-            for detector in tracker._detectors:
+            for detector in tracker._search.detectors:
                 detector.detect(frames[0])
             watches.next_frame()
     del watches.frames[:30]

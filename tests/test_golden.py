@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -21,7 +22,7 @@ from make_faces import golden
 
 from sending.packet import encode
 from tracker import Tracker
-from tracking import features, pose
+from tracking import features, pose, takeover
 from tracking.detection import FaceDetector
 from tracking.face_shape import REFERENCE_SHAPE
 from tracking.faces import Face
@@ -211,9 +212,14 @@ def test_eye_open(exact: Run):
 @pytest.mark.parametrize("name", DETECTIONS)
 def test_detector_runs_when_the_original_does_and_finds_the_same(run_of, name: str):
     run = run_of(name)
-    assert run.detector_runs == run.theirs["detection_runs"].tolist()
-    assert [number for number, _ in run.detections] == run.theirs["detection_frame"].tolist()
-    boxes = np.array([box for _, box in run.detections])
+    theirs = run.theirs["detection_runs"].tolist()
+    # With all slots taken the original never looks round again. This one does, for people who come near.
+    looks = [number for number in run.detector_runs if number not in theirs]
+    assert sorted({*run.detector_runs} - {*looks}) == theirs
+    assert all(later - earlier >= takeover.EVERY for earlier, later in pairwise([0, *looks]))
+    detections = [(number, box) for number, box in run.detections if number in theirs]
+    assert [number for number, _ in detections] == run.theirs["detection_frame"].tolist()
+    boxes = np.array([box for _, box in detections])
     assert np.abs(boxes - run.theirs["detection_box"]).max() < 0.1
 
 

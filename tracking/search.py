@@ -36,6 +36,9 @@ class Search:
         retinaface: the thorough one, if it is used.
         try_hard: also try the whole frame as a box in every look.
         report: is told of what a detector fails with, while the other one does not.
+
+    Attributes:
+        detectors: those that there are, the light one first.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Search:
     ) -> None:
         self._detector = detector
         self._retinaface = retinaface
+        self.detectors = [found for found in (detector, retinaface) if found is not None]
         self._try_hard = try_hard
         self._report = report
         self._turns = 0
@@ -77,8 +81,7 @@ class Search:
 
     def scan(self, frame: np.ndarray) -> list[Candidate]:
         """Boxes of faces in a BGR uint8 frame beside those that are held, from one detector."""
-        detector = self._detector or self._retinaface
-        return [] if detector is None else _at_whole(detector, frame)
+        return _at_whole(self.detectors[0], frame) if self.detectors else []
 
     def look_everywhere(self, frame: np.ndarray, known: Sequence[Box]) -> list[Candidate]:
         """Boxes of faces in all parts of a BGR uint8 frame, best first, besides those whose boxes are known."""
