@@ -289,7 +289,8 @@ class Tracker(TrackerNames):
             if seen is None:
                 return None
             confidence, landmarks = seen if candidate.held else settle(look, *seen, held)
-            if confidence <= self.threshold + (1 - self.threshold) * STRICTNESS * candidate.close:
+            least = self.threshold + (1 - self.threshold) * STRICTNESS * candidate.close
+            if confidence <= least or not (candidate.held or model.is_upright(frame, confidence, landmarks)):
                 return None
             lms = np.empty((68, 3))
             lms[:66] = landmarks

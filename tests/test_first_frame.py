@@ -50,6 +50,14 @@ def boxes(portraits) -> dict[str, tuple[float, ...]]:
 
 
 @pytest.mark.parametrize("name", ["astronaut", "hopper", "sample"])
+@pytest.mark.parametrize("model", [3, -2])
+def test_a_face_on_its_head_is_not_taken_for_one_that_stands(portraits, name, model):
+    picture = portraits[name]
+    assert len(first_frame(picture, model_type=model)) == 1
+    assert first_frame(np.ascontiguousarray(picture[::-1, ::-1]), model_type=model) == []
+
+
+@pytest.mark.parametrize("name", ["astronaut", "hopper", "sample"])
 @pytest.mark.parametrize("share", [0.9, 1.0, 1.1, 1.25, 1.5, 2.0])
 def test_a_face_that_fills_the_frame(portraits, boxes, name, share):
     for aspect in (1.0, 16 / 9) if share >= 1 else (1.0,):

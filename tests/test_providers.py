@@ -173,7 +173,7 @@ def test_one_that_works_does_the_work(card, folder, capfd):
     found, reports = track(folder, "cuda", max_threads=2)
     assert_same(found, expected)
     assert reports == [] and card.made == [[CUDA, CPU]] * 3
-    assert card.runs == 1 + 5 + 4, "detector; landmarks, of a new face twice; pupils"
+    assert card.runs == 1 + (4 + 3) + 4, "detector; landmarks, of a new face once more and upside down; pupils"
     assert capfd.readouterr() == ("", "")
 
 

@@ -169,6 +169,9 @@ def world(monkeypatch) -> World:
                 return 0.0, np.zeros((66, 3))  # as the landmark model does with maps that are not finite
             return person.conf, person.landmarks()
 
+        def is_upright(self, frame, confidence, landmarks):
+            return True
+
     class FakeGaze:
         def __init__(self, folder, provider, away):
             world.loaded.append("gaze")
