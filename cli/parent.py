@@ -14,8 +14,21 @@ BETWEEN_LOOKS = 0.25  # seconds, where the system does not tell by itself
 PATIENCE = 10.0  # seconds to finish the files; after that the process is ended in the system's way
 
 
-def end_with(pid: int) -> None:
+def _terminate() -> None:
+    if sys.platform == "win32":
+        import _thread
+
+        _thread.interrupt_main(signal.SIGTERM)  # os.kill would end the process with its files unfinished
+    else:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def end_with(pid: int, terminate: Callable[[], None] = _terminate) -> None:
     """Ends this process, as SIGTERM does, when that one is gone; returns at once.
+
+    Args:
+        pid: of the process to watch.
+        terminate: asks this process to end; called a second time if that takes longer than `PATIENCE`.
 
     Raises:
         OSError: there is no such process, or it can't be watched.
@@ -24,20 +37,11 @@ def end_with(pid: int) -> None:
 
     def run() -> None:
         wait()
-        _terminate()
+        terminate()
         time.sleep(PATIENCE)
-        _terminate()
+        terminate()
 
     threading.Thread(target=run, name="parent", daemon=True).start()
-
-
-def _terminate() -> None:
-    if sys.platform == "win32":
-        import _thread
-
-        _thread.interrupt_main(signal.SIGTERM)  # os.kill would end the process with its files unfinished
-    else:
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _watch(pid: int) -> Callable[[], object]:

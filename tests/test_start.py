@@ -238,9 +238,8 @@ def test_where_the_system_does_not_tell_by_itself(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.delattr(os, "pidfd_open", raising=False)
     taken: list[int] = []
-    monkeypatch.setattr(parent, "_terminate", lambda: taken.append(1))
     host = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    parent.end_with(host.pid)
+    parent.end_with(host.pid, lambda: taken.append(1))
     time.sleep(0.4)
     assert not taken
     host.send_signal(signal.SIGKILL)

@@ -31,8 +31,8 @@ CELLS = "cells"
 WEAK_POINTS_30 = 0.65
 #: A new face of less confidence is looked at again, so often at the most, as long as that makes it so much surer.
 SURE, FURTHER_LOOKS, GAIN = 0.9, 2, 0.05
-#: By the side of the input: with this confidence a new face surely does not stand on its head. Small models are surer of
-#: all that they see.
+#: By the side of the input: with this confidence a new face surely does not stand on its head. Small models are surer
+#: of all that they see.
 SURE_UPRIGHT = {224: 0.9, 112: 0.97, 56: 0.97}
 
 
