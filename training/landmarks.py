@@ -14,6 +14,7 @@ import copy
 import math
 import time
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -211,7 +212,9 @@ def train(arguments: argparse.Namespace) -> None:
     loader = iter(DataLoader(samples, batch_size=None, num_workers=arguments.workers, prefetch_factor=4,
                              pin_memory=device == "cuda"))  # fmt: skip
     order = torch.from_numpy(mirror_order(config.points)).to(device)
-    batch = Batch(*(t.to(device) for t in next(loader)))
+    first = next(loader)
+    batch = Batch(*(t.to(device) for t in first))  # the memory that every batch is learnt from
+    loader = chain([first], loader)
     images = to_input(batch.images)
     total, saved, last = arguments.minutes * 60, spent, time.monotonic()
     bar = tqdm(total=round(total), initial=round(spent), unit="s", mininterval=10, desc=" ".join(arguments.names))

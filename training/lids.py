@@ -7,8 +7,9 @@ stay.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
+
+from training.warping import Columns
 
 # For each eye: the corners at the image's left and right, upper and lower lid from left to right, the brow.
 EYES = ((36, 39, (37, 38), (41, 40), range(17, 22)), (42, 45, (43, 44), (47, 46), range(22, 27)))
@@ -57,14 +58,10 @@ def close_eye(image: np.ndarray, points: np.ndarray, eye: int, closed: float) ->
     new_high, new_low = high + share * (low - high) - rise, low - rise
 
     box = np.array([[-0.15, local[list(brow), 1].min()], [1.15, low.max() + CHEEK]])
-    corners = box[[0, 0, 1, 1], 0], box[[0, 1, 0, 1], 1]
-    around = np.stack(corners, -1) * width @ frame + origin
-    x0, y0 = np.maximum(np.floor(around.min(0)).astype(int), 0)
-    x1, y1 = np.minimum(np.ceil(around.max(0)).astype(int) + 1, image.shape[1::-1])
-    if x1 - x0 < 4 or y1 - y0 < 4:
+    columns = Columns.around(image, box, frame, origin, width)
+    if columns is None:
         return False
-    pixels = np.stack(np.meshgrid(np.arange(x0, x1), np.arange(y0, y1)), -1).astype(np.float64)
-    t, y = np.moveaxis((pixels - origin) @ frame.T / width, -1, 0)
+    t = columns.t
 
     # Down each column of the eye: brow, upper lid, lower lid, cheek; from where they are now to where they go.
     upper_now, lower_now = _lid(t, high), _lid(t, low)
@@ -73,18 +70,14 @@ def close_eye(image: np.ndarray, points: np.ndarray, eye: int, closed: float) ->
     brow_line = np.interp(t, local[list(brow), 0], local[list(brow), 1])
     top = np.minimum(upper_now + BROW_SHARE * (brow_line - upper_now), upper_now - 0.05)
     bottom = lower_now + CHEEK
-    source = y.copy()
-    for new_a, new_b, now_a, now_b in (
-        (top, upper_new, top, upper_now), (upper_new, lower_new, upper_now, lower_now),
-        (lower_new, bottom, lower_now, bottom),
-    ):  # fmt: skip
-        inside = (y >= new_a) & (y < new_b)
-        part = (y - new_a) / np.maximum(new_b - new_a, 1e-6)
-        source[inside] = (now_a + part * (now_b - now_a))[inside]
-    moved = np.stack((t, source), -1) * width @ frame + origin - (x0, y0)
-    region = np.ascontiguousarray(image[y0:y1, x0:x1])
-    cv2.remap(region, moved[..., 0].astype(np.float32), moved[..., 1].astype(np.float32), cv2.INTER_LINEAR,
-              dst=image[y0:y1, x0:x1], borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
+    columns.slide(
+        image,
+        (
+            (top, upper_new, top, upper_now),
+            (upper_new, lower_new, upper_now, lower_now),
+            (lower_new, bottom, lower_now, bottom),
+        ),
+    )
     local[list(upper), 1], local[list(lower), 1] = new_high, new_low
     lids = [*upper, *lower]
     points[lids] = local[lids] * width @ frame + origin

@@ -6,10 +6,10 @@ teeth and tongue, which stay where they are; the skin towards nose and chin stre
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from training import data
+from training.warping import Columns
 
 # From the corner at the image's left to the other one: the lips' outer and inner edges.
 UPPER_OUTER, LOWER_OUTER = (58, 48, 49, 50, 51, 52, 62), (58, 57, 56, 55, 54, 53, 62)
@@ -54,40 +54,27 @@ def close_mouth(image: np.ndarray, points: np.ndarray, closed: float, upper_shar
         way = closed * np.maximum(bottom - top, 0)
         return upper_share * way, (1 - upper_share) * way
 
-    x0, y0, x1, y1 = _box(np.array([[0, nose], [1, chin]]) * width, frame, origin, image)
-    if x1 - x0 < 4 or y1 - y0 < 4:
+    columns = Columns.around(image, np.array([[0, nose], [1, chin]]), frame, origin, width)
+    if columns is None:
         return False
-    pixels = np.stack(np.meshgrid(np.arange(x0, x1), np.arange(y0, y1)), -1).astype(np.float64)
-    t, y = np.moveaxis((pixels - origin) @ frame.T / width, -1, 0)
+    t = columns.t
     lines = [np.interp(t, edge[:, 0], edge[:, 1]) for edge in edges]
     sinks, rises = (way * (1 + HIDDEN * closed**8) for way in down(t))
     top, bottom = lines[0] - SKIN_SHARE * (lines[0] - nose), lines[3] + SKIN_SHARE * (chin - lines[3])
-    source = y.copy()  # teeth and tongue stay
-    for new_a, new_b, now_a, now_b in (
-        (top, lines[0] + sinks, top, lines[0]), (lines[0] + sinks, lines[1] + sinks, lines[0], lines[1]),
-        (lines[2] - rises, lines[3] - rises, lines[2], lines[3]), (lines[3] - rises, bottom, lines[3], bottom),
-    ):  # fmt: skip
-        inside = (y >= new_a) & (y < new_b)
-        part = (y - new_a) / np.maximum(new_b - new_a, 1e-6)
-        source[inside] = (now_a + part * (now_b - now_a))[inside]
-    moved = np.stack((t, source), -1) * width @ frame + origin - (x0, y0)
-    region = np.ascontiguousarray(image[y0:y1, x0:x1])
-    cv2.remap(region, moved[..., 0].astype(np.float32), moved[..., 1].astype(np.float32), cv2.INTER_LINEAR,
-              dst=image[y0:y1, x0:x1], borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
+    columns.slide(  # teeth and tongue stay
+        image,
+        (
+            (top, lines[0] + sinks, top, lines[0]),
+            (lines[0] + sinks, lines[1] + sinks, lines[0], lines[1]),
+            (lines[2] - rises, lines[3] - rises, lines[2], lines[3]),
+            (lines[3] - rises, bottom, lines[3], bottom),
+        ),
+    )
     upper, lower = [*UPPER_OUTER[1:-1], *UPPER_INNER[1:-1]], [*LOWER_OUTER[1:-1], *LOWER_INNER[1:-1]]
     local[upper, 1] += down(local[upper, 0])[0]
     local[lower, 1] -= down(local[lower, 0])[1]
     points[upper + lower] = local[upper + lower] * width @ frame + origin
     return True
-
-
-def _box(corners: np.ndarray, frame: np.ndarray, origin: np.ndarray, image: np.ndarray) -> tuple[int, int, int, int]:
-    """x0, y0, x1, y1 of the pixels round a rectangle in the mouth's frame, corners [2, 2]."""
-    around = corners[[0, 0, 1, 1]] * [1, 0] + corners[[0, 1, 0, 1]] * [0, 1]
-    around = around @ frame + origin
-    x0, y0 = np.maximum(np.floor(around.min(0)).astype(int), 0).tolist()
-    x1, y1 = np.minimum(np.ceil(around.max(0)).astype(int) + 1, image.shape[1::-1]).tolist()
-    return x0, y0, x1, y1
 
 
 def random_lips(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
