@@ -6,6 +6,7 @@ PyAV (https://pyav.org, `pip install av`) brings an FFmpeg of its own with more 
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +33,9 @@ def pyav_frames(path: str, codec: str) -> Frames:
         import av
     except ImportError:
         whole = f"{Path(path).stem}.h264.mp4"
+        install = "" if getattr(sys, "frozen", False) else "pip install av, or "  # the executable takes no packages
         raise InputError(
-            f"{path!r} holds no picture that this OpenCV can decode (codec: {codec}): pip install av, or convert it: "
+            f"{path!r} holds no picture that this OpenCV can decode (codec: {codec}): {install}convert it: "
             f"ffmpeg -i {shlex.quote(path)} -c:v libx264 -crf 16 {shlex.quote(whole)}."
         ) from None
     count = lost = 0
