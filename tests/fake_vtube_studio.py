@@ -53,7 +53,8 @@ class FakeVTubeStudio:
     def __exit__(self, *error: object) -> None:
         self._server.shutdown()
         for connection in self._open:
-            connection.socket.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):  # the other side may have ended it already
+                connection.socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         assert not self.faults, self.faults
 

@@ -170,7 +170,8 @@ def test_what_is_repeated_has_a_bound(tmp_path: Path) -> None:
         sink.write(shade(2))
     os.kill(sink._encoder.pid, signal.SIGCONT)
     sink.close()
-    assert MAX_REPEATS < len(pictures(tmp_path / "a.avi")) < 2 * MAX_REPEATS
+    # Far fewer than the 251 that came. More than one gap, if the pipe to the encoder takes another frame in between.
+    assert MAX_REPEATS < len(pictures(tmp_path / "a.avi")) < 4 * MAX_REPEATS
 
 
 @posix
