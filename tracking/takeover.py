@@ -10,8 +10,8 @@ import numpy as np
 from .faces import SAME_FACE_IOU, Box, Candidate, Detection, iou
 from .slots import Slot
 
-#: Frames between two looks round, a good second at the usual rate. A look costs four fifths of a frame.
-EVERY = 32
+#: Frames between two looks round, a good second at the usual rates. A look costs some nine tenths of a frame.
+EVERY = 36
 #: Frames for which a larger face has to be there, and between the looks meanwhile.
 STAYS, CLOSER_LOOK = 24, 8
 #: So many times as wide and high as the smallest face that is held.
