@@ -7,6 +7,7 @@ sending happen while the next frame's networks run, and no trouble there can hol
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -23,6 +24,9 @@ _Frame = tuple[Sequence[Face], float, tuple[float, float]]
 MOST_WAITING = 100
 #: Seconds in which what still waits at the end is sent.
 LAST_SECONDS = 2.0
+#: Seconds after which the thread that sends lets the tracker's own go on, if that waits for the interpreter. By default
+#: it may hold it up for 5 ms, several times a frame.
+SWITCH_INTERVAL = 2e-5
 
 
 class Sender(Protocol):
@@ -113,6 +117,8 @@ class Senders:
         # Frames; an event is set when its turn comes, and None is the end.
         self._frames: queue.SimpleQueue[_Frame | threading.Event | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="senders", daemon=True)
+        self._switch_interval = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_INTERVAL)
         self._thread.start()
 
     def send(self, faces: Sequence[Face], time: float, size: tuple[float, float]) -> None:
@@ -136,6 +142,7 @@ class Senders:
         """Send what still waits, and end."""
         self._frames.put(None)
         self._thread.join(LAST_SECONDS)
+        sys.setswitchinterval(self._switch_interval)
         for sender in self._senders:
             sender.close()
 
