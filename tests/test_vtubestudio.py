@@ -137,7 +137,7 @@ def test_answers_that_are_errors_are_said_once(tmp_path: Path) -> None:
     said: list[str] = []
     with FakeVTubeStudio(rejects=True) as studio, sending_to(studio.port, tmp_path / "tokens.json", said):
         studio.wait_until(lambda: len(studio.injections) > 10)
-    told, *more = [sentence for sentence in said if "453" in sentence]
+    told, *more = [sentence for sentence in said if "error 453" in sentence]
     assert not more, said
     assert "\n" not in told and "Another plugin sets this parameter" in told
 
