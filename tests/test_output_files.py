@@ -166,12 +166,13 @@ def test_what_is_repeated_has_a_bound(tmp_path: Path) -> None:
     sink.write(shade(1))
     time.sleep(1)
     os.kill(sink._encoder.pid, signal.SIGSTOP)
-    for _ in range(5 * MAX_REPEATS):
+    for number in range(5 * MAX_REPEATS):
         sink.write(shade(2))
+        if number < 0.6 * MAX_REPEATS:
+            time.sleep(0.02)  # until the pipe to the encoder is full: what is left out from then on is one gap
     os.kill(sink._encoder.pid, signal.SIGCONT)
     sink.close()
-    # Far fewer than the 251 that came. More than one gap, if the pipe to the encoder takes another frame in between.
-    assert MAX_REPEATS < len(pictures(tmp_path / "a.avi")) < 4 * MAX_REPEATS
+    assert MAX_REPEATS < len(pictures(tmp_path / "a.avi")) < 2 * MAX_REPEATS
 
 
 @posix
