@@ -33,8 +33,8 @@ class VideoSink:
     """An AVI file (lossless), written by a process of its own.
 
     The encoder keeps the last 256 KB and the index in memory until the file is closed. Host programs end the
-    tracker by killing it; the other process then sees the end of its input and still closes the file,
-    so that nothing is lost. It also takes the encoding off the tracker's thread.
+    tracker by killing it; the other process then sees the end of its input and still closes the file, with every
+    frame that was handed over. It also takes the encoding off the tracker's thread.
 
     The file is begun with the first frame, which sets its size; frames of another size are fitted into it
     with black bars. When the disk is nearly full the file is closed, with one warning.
@@ -45,7 +45,8 @@ class VideoSink:
         scale: 1 to 4: each pixel becomes so many in both directions (nearest neighbour).
         fps: frame rate of the file.
         live: frames come from a camera, which does not wait: one that the encoder can't take in time is left out, and
-            the one before it is repeated instead, so that the file stays as long as the time was. False: `write` waits.
+            the one before it is repeated instead, so that the file stays as long as the time was; a few may be on their
+            way at any moment. False: `write` waits until the frame is handed over.
 
     Raises:
         OSError: the file can't be written, or OpenCV has no writer for its ending (one sentence).
@@ -159,14 +160,21 @@ class _Feed:
         theirs.close()
 
     def put(self, frame: np.ndarray, wait: bool) -> bool:
-        """Take a frame. False when there was no room for it: the one before will be repeated."""
+        """Take a frame. False when there was no room for it: the one before will be repeated.
+
+        Args:
+            frame: (height, width, 3) of the file's size.
+            wait: until there is room, and until the frame is with the other process: then no end of this one loses it.
+        """
         try:
             self._queue.put((self._repeats, frame), block=wait)
-            self._repeats = 0
-            return True
         except queue.Full:
             self._repeats = min(self._repeats + 1, MAX_REPEATS)
             return False
+        self._repeats = 0
+        if wait:
+            self._queue.join()
+        return True
 
     def close(self) -> None:
         """Wait until everything is written."""
@@ -179,14 +187,14 @@ class _Feed:
         frame: np.ndarray | None = np.empty(0)
         while frame is not None:
             repeats, frame = self._queue.get()
-            if self.failed:
-                continue
             try:
-                self._pipe.send_bytes(struct.pack("=I?", repeats, frame is not None))
-                if frame is not None:
-                    self._pipe.send_bytes(np.ascontiguousarray(frame).data.cast("B"))
+                if not self.failed:
+                    self._pipe.send_bytes(struct.pack("=I?", repeats, frame is not None))
+                    if frame is not None:
+                        self._pipe.send_bytes(np.ascontiguousarray(frame).data.cast("B"))
             except OSError:
                 self.failed = True
+            self._queue.task_done()
 
 
 def _fit(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
