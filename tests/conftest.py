@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from receiver import Receiver
+from unity_project import Drivers, compiled
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -135,3 +136,9 @@ def receiver() -> Iterator[Receiver]:
     receiver = Receiver()
     yield receiver
     receiver.close()
+
+
+@pytest.fixture(scope="session")
+def unity(tmp_path_factory: pytest.TempPathFactory) -> Drivers:
+    """The Unity package and the programs that try it, compiled once; skipped without Mono."""
+    return compiled(tmp_path_factory.mktemp("unity"))

@@ -1,0 +1,106 @@
+using System;
+using System.Net.Sockets;
+using UnityEngine;
+
+namespace OpenSee
+{
+    /// <summary>
+    /// Receives what the tracker sends. Other components ask it for a face; it asks nothing of them.
+    /// </summary>
+    [AddComponentMenu("OpenSeeFace/OpenSee")]
+    [DefaultExecutionOrder(-100)]  // before those that ask it in the same frame
+    public partial class OpenSee : MonoBehaviour
+    {
+        [Header("Network")]
+        [Tooltip("The address of this computer to listen at. 127.0.0.1 hears this computer only, 0.0.0.0 others too.")]
+        public string listenAddress = "127.0.0.1";
+        [Tooltip("The UDP port to listen at; the tracker's --port. 0: any free one, which is then entered here.")]
+        public int listenPort = 11573;
+
+        [Header("What has come")]
+        [Tooltip("Datagrams with tracking data so far.")]
+        public int receivedPackets;
+        [Tooltip("The newest data of each face, by its number. A face that is lost keeps what was last heard of it.")]
+        public OpenSeeData[] trackingData = new OpenSeeData[0];
+        [Tooltip("Whether the port is open.")]
+        public bool listening;
+
+        [Header("What is good enough")]
+        [Tooltip("The pose of a face whose 3D fit has a larger error than this is not to be used.")]
+        public float maxFit3DError = 100;
+
+        const float RetrySeconds = 1;
+
+        TrackingReceiver receiver;
+        string boundAddress;
+        int boundPort, packetsBefore;
+        float nextTry;
+        string complaint;
+
+        /// <summary>What was last heard of a face, or null when nothing was.</summary>
+        /// <param name="faceId">The face's number, as sent.</param>
+        public OpenSeeData GetOpenSeeData(int faceId)
+        {
+            OpenSeeData[] faces = trackingData;
+            if (faces == null) return null;
+            foreach (OpenSeeData face in faces)
+                if (face != null && face.id == faceId) return face;
+            return null;
+        }
+
+        /// <summary>
+        /// Opens the port named by <see cref="listenAddress"/> and <see cref="listenPort"/> anew. It happens by itself
+        /// when the component is switched on and when one of them is changed.
+        /// </summary>
+        /// <returns>Whether it is open now; if not, it is tried again every second.</returns>
+        public bool Listen()
+        {
+            Close();
+            boundAddress = listenAddress;
+            boundPort = listenPort;
+            nextTry = Time.realtimeSinceStartup + RetrySeconds;
+            try
+            {
+                receiver = new TrackingReceiver(listenAddress, listenPort);
+                listenPort = boundPort = receiver.Port;
+                listening = true;
+                complaint = null;
+            }
+            catch (Exception failure) when (failure is SocketException || failure is ArgumentException)
+            {
+                Complain("OpenSee can't listen at " + listenAddress + ", UDP port " + listenPort + ": " + failure.Message);
+            }
+            return listening;
+        }
+
+        void OnEnable() { Listen(); }
+
+        void OnDisable() { Close(); }
+
+        void Update()
+        {
+            bool moved = listenAddress != boundAddress || listenPort != boundPort;
+            if (moved || (receiver == null && Time.realtimeSinceStartup >= nextTry)) Listen();
+            if (receiver == null) return;
+            receivedPackets = packetsBefore + receiver.Packets;
+            if (receiver.Packets > 0) trackingData = receiver.Faces;
+        }
+
+        void Close()
+        {
+            if (receiver != null)
+            {
+                receiver.Dispose();
+                packetsBefore += receiver.Packets;
+                receiver = null;
+            }
+            listening = false;
+        }
+
+        void Complain(string what)
+        {
+            if (what != complaint) Debug.LogError(what, this);
+            complaint = what;
+        }
+    }
+}
