@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import socket
 import struct
@@ -154,7 +153,7 @@ class Sender:
 
 
 def test_random_and_cut_datagrams_do_no_harm(unity) -> None:
-    """10,000 of them. None that is cut is taken; of whole ones with random bytes only those whose numbers are finite."""
+    """10,000 of them, too short, too long or with a number that is not finite; every good one in between is taken."""
     rng = random.Random(20)
     with unity.start("Receive") as running, Sender(running, running.read().port) as sender:
         count = time = 0
