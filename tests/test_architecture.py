@@ -11,13 +11,14 @@ from conftest import ROOT
 
 #: Each part and what it may import of the others. Whatever is not named here is no part of the program.
 ARROWS = {
-    "facetracker": {"cli", "capture", "input_reader", "tracking", "sending", "output"},
-    "cli": {"input_reader", "tracker", "tracking", "sending", "output"},
+    "facetracker": {"cli", "capture", "input_reader", "tracking", "expressions", "sending", "output"},
+    "cli": {"input_reader", "tracker", "tracking", "expressions", "sending", "output"},
     "input_reader": {"capture"},
     "capture": set(),
     "tracker": {"tracking"},
     "tracking": {"remedian"},
     "remedian": set(),
+    "expressions": {"tracking", "output"},
     "sending": {"tracking", "output"},
     "output": {"tracking"},
 }

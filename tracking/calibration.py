@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from .faces import BLENDSHAPE_NAMES, Face
+from .saving import replace_text
 
 VERSION = 1
 SHAPES = len(BLENDSHAPE_NAMES)
@@ -60,7 +61,6 @@ class Profile:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the profile beside an old one, and only then in its place: a full disk loses nothing. OSError when it
         can't be written."""
-        path = Path(path)
         stored = {
             "profile": "face tracker",
             "version": VERSION,
@@ -71,16 +71,7 @@ class Profile:
             "rotation": None if self.rotation is None else self.rotation.tolist(),
             "position": None if self.position is None else self.position.tolist(),
         }
-        unfinished = path.with_name(path.name + ".part")
-        try:
-            with open(unfinished, "w", encoding="utf-8") as file:
-                file.write(json.dumps(stored, indent=1) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(unfinished, path)
-        except OSError:
-            unfinished.unlink(missing_ok=True)
-            raise
+        replace_text(path, json.dumps(stored, indent=1) + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Profile:
