@@ -91,7 +91,8 @@ def rotation(axis: int, degrees: float) -> np.ndarray:
 
 def test_the_turn_of_a_head_is_zero_when_it_looks_into_the_camera_and_runs_smoothly() -> None:
     straight = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]])
-    np.testing.assert_allclose(np.abs(euler(straight)), (180, 0, 90), atol=1e-9)  # as docs/packet.md has it
+    # As docs/packet.md has it: the same as 180, -1, 90, a degree to the own right.
+    np.testing.assert_allclose(euler(straight @ rotation(1, 1)), (0, -179, -90), atol=1e-9)
     np.testing.assert_allclose(turn_from_straight(quaternion(straight)), 0, atol=1e-12)
     for axis in range(3):
         turns = np.array([turn_from_straight(quaternion(straight @ rotation(axis, d))) for d in range(-80, 81, 2)])
