@@ -1,5 +1,3 @@
-using System;
-using System.Net.Sockets;
 using UnityEngine;
 
 namespace OpenSee
@@ -29,13 +27,8 @@ namespace OpenSee
         [Tooltip("The pose of a face whose 3D fit has a larger error than this is not to be used.")]
         public float maxFit3DError = 100;
 
-        const float RetrySeconds = 1;
-
-        TrackingReceiver receiver;
-        string boundAddress;
-        int boundPort, packetsBefore;
-        float nextTry;
-        string complaint;
+        readonly HeardFaces heard = new HeardFaces();
+        ListeningPort port;
 
         /// <summary>What was last heard of a face, or null when nothing was.</summary>
         /// <param name="faceId">The face's number, as sent.</param>
@@ -55,52 +48,24 @@ namespace OpenSee
         /// <returns>Whether it is open now; if not, it is tried again every second.</returns>
         public bool Listen()
         {
-            Close();
-            boundAddress = listenAddress;
-            boundPort = listenPort;
-            nextTry = Time.realtimeSinceStartup + RetrySeconds;
-            try
-            {
-                receiver = new TrackingReceiver(listenAddress, listenPort);
-                listenPort = boundPort = receiver.Port;
-                listening = true;
-                complaint = null;
-            }
-            catch (Exception failure) when (failure is SocketException || failure is ArgumentException)
-            {
-                Complain("OpenSee can't listen at " + listenAddress + ", UDP port " + listenPort + ": " + failure.Message);
-            }
+            if (port == null) port = new ListeningPort(this, heard.Take);
+            listening = port.Open(listenAddress, ref listenPort);
             return listening;
         }
 
         void OnEnable() { Listen(); }
 
-        void OnDisable() { Close(); }
-
-        void Update()
+        void OnDisable()
         {
-            bool moved = listenAddress != boundAddress || listenPort != boundPort;
-            if (moved || (receiver == null && Time.realtimeSinceStartup >= nextTry)) Listen();
-            if (receiver == null) return;
-            receivedPackets = packetsBefore + receiver.Packets;
-            if (receiver.Packets > 0) trackingData = receiver.Faces;
-        }
-
-        void Close()
-        {
-            if (receiver != null)
-            {
-                receiver.Dispose();
-                packetsBefore += receiver.Packets;
-                receiver = null;
-            }
+            port.Close();
             listening = false;
         }
 
-        void Complain(string what)
+        void Update()
         {
-            if (what != complaint) Debug.LogError(what, this);
-            complaint = what;
+            listening = port.Keep(listenAddress, ref listenPort);
+            receivedPackets = heard.Packets;
+            if (receivedPackets > 0) trackingData = heard.Faces;
         }
     }
 }

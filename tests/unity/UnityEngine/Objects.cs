@@ -45,6 +45,7 @@ namespace UnityEngine
         public Transform transform { get { return owner.transform; } }
         public T GetComponent<T>() { return owner.GetComponent<T>(); }
         public T GetComponentInChildren<T>() { return owner.GetComponentInChildren<T>(); }
+        public T[] GetComponentsInChildren<T>(bool inactiveToo) { return owner.GetComponentsInChildren<T>(inactiveToo); }
     }
 
     public class Behaviour : Component
@@ -115,6 +116,12 @@ namespace UnityEngine
             for (int i = 0; found == null && i < transform.childCount; i++)
                 found = transform.GetChild(i).gameObject.GetComponentInChildren<T>();
             return found;
+        }
+        public T[] GetComponentsInChildren<T>(bool inactiveToo)
+        {
+            if (!inactiveToo && !activeInHierarchy) return new T[0];
+            IEnumerable<T> below = transform.children.SelectMany(child => child.gameObject.GetComponentsInChildren<T>(inactiveToo));
+            return components.Where(one => !one.gone).OfType<T>().Concat(below).ToArray();
         }
         public static GameObject CreatePrimitive(PrimitiveType kind)
         {
