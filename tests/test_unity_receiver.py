@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from program import ROOT, command
 from receiver import RECORD_SIZE, Receiver, decode
+from unity_sender import Sender, record
 
 FEATURES = (
     "EyeLeft", "EyeRight", "EyebrowSteepnessLeft", "EyebrowUpDownLeft", "EyebrowQuirkLeft", "EyebrowSteepnessRight",
@@ -109,86 +110,51 @@ def test_every_packet_arrives_whole(unity, faces: int) -> None:
     for line, datagram in zip(lines, datagrams, strict=True):
         assert len(line.faces) >= len(decode(datagram))
         said = {face.id: face for face in line.faces}
-        for record in decode(datagram):
-            assert_equal(said[record.id], record)
-            seen.add(record.id)
+        for sent in decode(datagram):
+            assert_equal(said[sent.id], sent)
+            seen.add(sent.id)
     assert seen == set(range(faces))
     assert last.packets == len(frames) and not last.listening
-
-
-def record(number: int = 0, time: float = 1.0, face: int = 0) -> bytes:
-    """A record whose float fields are all finite and different."""
-    rng = np.random.default_rng(number)
-    floats = rng.uniform(-1, 1, 443).astype("<f4").tobytes()
-    data = struct.pack("<di", time, face) + floats[:16] + b"\1" + floats[16:]
-    assert len(data) == RECORD_SIZE, len(data)
-    return data
-
-
-class Sender:
-    """Sends to a driver and waits until it has taken what can be taken."""
-
-    def __init__(self, running, port: int) -> None:
-        self.running, self.packets = running, 0
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.connect(("127.0.0.1", port))
-
-    def throw(self, datagram: bytes) -> None:
-        """Sends what must not be taken."""
-        self._socket.send(datagram)
-
-    def send(self, datagram: bytes) -> SimpleNamespace:
-        """Sends what must be taken; what OpenSee has then. Datagrams come in their order, so all before were read."""
-        self.throw(datagram)
-        self.packets += 1
-        line = self.running.read()
-        assert line.packets == self.packets
-        return line
-
-    def __enter__(self) -> Sender:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.close()
 
 
 def test_random_and_cut_datagrams_do_no_harm(unity) -> None:
     """10,000 of them, too short, too long or with a number that is not finite; every good one in between is taken."""
     rng = random.Random(20)
-    with unity.start("Receive") as running, Sender(running, running.read().port) as sender:
-        count = time = 0
+    with unity.start("Receive") as running, Sender(running.read().port) as sender:
+        count = good = 0
         while count < 10_000:
             for _ in range(25):  # as many as surely fit the socket's buffer
                 count += 1
                 kind = rng.randrange(4)
                 if kind == 0:
-                    sender.throw(rng.randbytes(rng.randrange(0, 3000)).ljust(1, b"x"))
+                    sender.send(rng.randbytes(rng.randrange(0, 3000)).ljust(1, b"x"))
                 elif kind == 1:
-                    sender.throw(record(count)[: rng.randrange(RECORD_SIZE)])
+                    sender.send(record(count)[: rng.randrange(RECORD_SIZE)])
                 elif kind == 2:
-                    sender.throw(record(count) * 2 + b"\0" * rng.randrange(1, 9))
+                    sender.send(record(count) * 2 + b"\0" * rng.randrange(1, 9))
                 else:
                     whole = bytearray(record(count))
                     at = rng.choice([0, *range(12, 28, 4), *range(29, RECORD_SIZE, 4)])
                     bad = rng.choice([float("nan"), float("inf"), float("-inf")])
                     struct.pack_into("<d" if at == 0 else "<f", whole, at, bad)
-                    sender.throw(bytes(whole))
-            time += 2
-            sender.send(record(count, time))
+                    sender.send(bytes(whole))
+            good += 1
+            sender.send(record(count, 2.0 * good))  # in its turn: all before were read
+            assert running.read().packets == good
         running.say()
-        assert running.read().packets == sender.packets
+        assert running.read().packets == good
         assert running.end() == "", "no error in the log"
 
 
 def test_whole_random_records_do_no_harm(unity) -> None:
     """Any bytes may make a whole record, with any face number; what is taken is bounded, and a good one still is."""
     rng = random.Random(21)
-    with unity.start("Receive") as running, Sender(running, running.read().port) as sender:
+    with unity.start("Receive") as running, Sender(running.read().port) as sender:
         for batch in range(1, 11):
             for number in range(20):
                 head = struct.pack("<di", batch * 20 + number, rng.randrange(2**31))
-                sender.throw(head + rng.randbytes(RECORD_SIZE - len(head)))
-            sender.throw(record(batch, 2.0 * batch, face=-5))
+                sender.send(head + rng.randbytes(RECORD_SIZE - len(head)))
+            sender.send(record(batch, 2.0 * batch, face=-5))
             times: list[float] = []
             while 2.0 * batch not in times:
                 line = running.read()
@@ -197,3 +163,41 @@ def test_whole_random_records_do_no_harm(unity) -> None:
         running.say()
         running.rest()
         assert running.end() == ""
+
+
+def test_overtaken_and_repeated_datagrams(unity) -> None:
+    """What is older than what is there is left out, unless a recording begins again."""
+    with unity.start("Receive") as running, Sender(running.read().port) as sender:
+        for time, wanted in ((10.0, 10.0), (10.1, 10.1), (10.0, 10.1), (10.1, 10.1), (10.2, 10.2), (3.0, 3.0)):
+            sender.send(record(1, time))
+            assert running.read().faces[0].time == wanted
+        running.say()
+        running.rest()
+        running.end()
+
+
+def test_the_port_is_freed_and_follows_its_field(unity) -> None:
+    taken, free = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+    for one in (taken, free):
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in (taken, free)]
+    free.close()
+
+    def is_free(port: int) -> bool:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            try:
+                other.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+            return True
+
+    with taken, unity.start("Port", *ports) as running:
+        steps = {step.step: step for step in (running.read() for _ in range(9))}
+        assert is_free(ports[1]), "while the program still runs"
+        running.say()
+        assert running.end(code=3).count("OpenSee can't listen at") == 2
+    assert {name: step.listening for name, step in steps.items()} == {
+        "taken": False, "moved": True, "shared": True, "off": False, "on again": True, "inactive": False,
+        "no address": False, "address again": True, "destroyed": False,
+    }  # fmt: skip
+    assert steps["on again"].port == ports[1] and steps["taken"].errors == 1

@@ -38,8 +38,9 @@ namespace OpenSee
             public bool got3DPoints;
             /// <summary>Error of the 3D fit, pixels. See <see cref="OpenSee.maxFit3DError"/>.</summary>
             public float fit3DError;
-            /// <summary>The head's turn as Unity's Euler angles, degrees: 0 0 0 looks into the camera, x up, y to the
-            /// person's own right, z with the crown to the own right.</summary>
+            /// <summary>The head's angles, degrees: 0 0 0 looks into the camera, x up, y to the person's own right, z
+            /// with the crown to the own right. They are those of a turn about x first, then y, then z, while
+            /// Unity's are of z, x, y: where several are large, take <see cref="headRotation"/>.</summary>
             public Vector3 rotation;
             /// <summary>The head's place before the camera, in units of the face model: the outer corners of the eyes
             /// are 0.63 apart. Its movement counts: take a neutral place first.</summary>
@@ -56,6 +57,16 @@ namespace OpenSee
             public Vector3[] points3D;
             /// <summary>What eyes, brows and mouth do.</summary>
             public OpenSeeFeatures features;
+
+            /// <summary>The head's turn, exactly: identity looks into the camera, along -z.</summary>
+            public Quaternion headRotation
+            {
+                get
+                {
+                    return Quaternion.AngleAxis(rotation.z, Vector3.forward)
+                        * Quaternion.AngleAxis(rotation.y, Vector3.up) * Quaternion.AngleAxis(rotation.x, Vector3.right);
+                }
+            }
 
             /// <summary>Each from -1 to 1, where 0 is the person's usual face; see docs/packet.md of the tracker.</summary>
             [Serializable]

@@ -59,7 +59,7 @@ namespace UnityEngine
         }
 
         /// An exception in a message is logged and the loop goes on, as in Unity.
-        static void Call(MonoBehaviour one, string message)
+        internal static void Call(MonoBehaviour one, string message)
         {
             for (Type type = one.GetType(); type != typeof(MonoBehaviour); type = type.BaseType)
             {

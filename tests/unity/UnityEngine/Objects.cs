@@ -7,7 +7,7 @@ namespace UnityEngine
 {
     public class Object
     {
-        public string name = "";
+        public virtual string name { get; set; }
         internal bool gone;
 
         /// Destroyed objects equal null, as in Unity.
@@ -41,11 +41,20 @@ namespace UnityEngine
     public class Component : Object
     {
         internal GameObject owner;
+        public override string name
+        {
+            get { return owner.name; }
+            set { owner.name = value; }
+        }
         public GameObject gameObject { get { return owner; } }
         public Transform transform { get { return owner.transform; } }
         public T GetComponent<T>() { return owner.GetComponent<T>(); }
         public T GetComponentInChildren<T>() { return owner.GetComponentInChildren<T>(); }
         public T[] GetComponentsInChildren<T>(bool inactiveToo) { return owner.GetComponentsInChildren<T>(inactiveToo); }
+        public void SendMessage(string message)
+        {
+            foreach (MonoBehaviour one in owner.GetComponents<MonoBehaviour>()) Scene.Call(one, message);
+        }
     }
 
     public class Behaviour : Component
@@ -81,7 +90,7 @@ namespace UnityEngine
         public GameObject(string name)
         {
             this.name = name;
-            transform = new Transform { owner = this, name = name };
+            transform = new Transform { owner = this };
             components.Add(transform);
         }
         public GameObject() : this("New Game Object") { }
@@ -103,13 +112,13 @@ namespace UnityEngine
                 if (!components.Any(needed.kind.IsInstanceOfType)) AddComponent(needed.kind);
             var added = (Component)Activator.CreateInstance(kind);
             added.owner = this;
-            added.name = name;
             components.Add(added);
             Scene.Begin(added as MonoBehaviour);
             return added;
         }
         public T AddComponent<T>() where T : Component { return (T)AddComponent(typeof(T)); }
         public T GetComponent<T>() { return components.Where(one => !one.gone).OfType<T>().FirstOrDefault(); }
+        public T[] GetComponents<T>() { return components.Where(one => !one.gone).OfType<T>().ToArray(); }
         public T GetComponentInChildren<T>()
         {
             T found = GetComponent<T>();

@@ -184,6 +184,14 @@ namespace UnityEngine
         public override int GetHashCode() { return x.GetHashCode() ^ y.GetHashCode() ^ z.GetHashCode() ^ w.GetHashCode(); }
     }
 
+    public struct Pose
+    {
+        public Vector3 position;
+        public Quaternion rotation;
+        public Pose(Vector3 position, Quaternion rotation) { this.position = position; this.rotation = rotation; }
+        public static Pose identity { get { return new Pose(Vector3.zero, Quaternion.identity); } }
+    }
+
     public struct Matrix4x4
     {
         Vector3 place, scale;
