@@ -27,8 +27,9 @@ namespace OpenSee
             socket = new Socket(here.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
             try
             {
-                // Several receivers may share a port; which of them gets a datagram is up to the system.
-                socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+                // Several receivers may share a port; which of them gets a datagram is up to the system. One that the
+                // system is to choose must not be anybody else's.
+                if (port != 0) socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
                 socket.ReceiveBufferSize = 1 << 20;
                 socket.Bind(new IPEndPoint(here, port));
             }
