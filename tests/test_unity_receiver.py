@@ -5,15 +5,14 @@ from __future__ import annotations
 import random
 import socket
 import struct
-import subprocess
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
-from program import ROOT, command
-from receiver import RECORD_SIZE, Receiver, decode
-from unity_sender import Sender, record
+from program import ROOT
+from receiver import RECORD_SIZE, decode
+from unity_sender import Sender, record, track_into
 
 FEATURES = (
     "EyeLeft", "EyeRight", "EyebrowSteepnessLeft", "EyebrowUpDownLeft", "EyebrowQuirkLeft", "EyebrowSteepnessRight",
@@ -34,29 +33,6 @@ def side_by_side(frames: list[np.ndarray]) -> list[np.ndarray]:
     """The clip twice, the right half later by a third: two faces that do different things."""
     later = frames[len(frames) // 3 :] + frames[: len(frames) // 3]
     return [np.hstack(pair) for pair in zip(frames, later, strict=True)]
-
-
-def track_into(running, port: int, frames: list[np.ndarray], *options: object) -> tuple[list, list[bytes]]:
-    """Tracks frames one by one: the next goes in when OpenSee has said what it got. Its lines, and the datagrams."""
-    receiver = Receiver()
-    height, width = frames[0].shape[:2]
-    places = f"127.0.0.1:{port},127.0.0.1:{receiver.port}"
-    arguments = ["--ip", places, "--raw-rgb", 1, "-W", width, "-H", height, "-F", 0, "--silent", 1, *options]
-    tracker = subprocess.Popen(command(*arguments), stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    lines = []
-    try:
-        for number, frame in enumerate(frames, start=1):
-            tracker.stdin.write(frame[:, :, ::-1].tobytes())
-            tracker.stdin.flush()
-            receiver.wait_for(number)
-            lines.append(running.read())
-        _, err = tracker.communicate(timeout=60)
-        assert tracker.returncode == 0, err
-    finally:
-        tracker.kill()
-        tracker.wait()
-        receiver.close()
-    return lines, receiver.datagrams
 
 
 def assert_equal(face: SimpleNamespace, record: SimpleNamespace) -> None:

@@ -1,12 +1,14 @@
-"""Records made or changed by a test, and what sends them to a driver."""
+"""What sends to a driver: the tracker itself, or a test that makes the records."""
 
 from __future__ import annotations
 
 import socket
 import struct
+import subprocess
 
 import numpy as np
-from receiver import LAYOUT, RECORD_SIZE
+from program import command
+from receiver import LAYOUT, RECORD_SIZE, Receiver
 
 
 def record(number: int = 0, time: float = 1.0, face: int = 0, **fields: object) -> bytes:
@@ -38,3 +40,26 @@ class Sender:
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
+
+
+def track_into(running, port: int, frames: list[np.ndarray], *options: object) -> tuple[list, list[bytes]]:
+    """Tracks frames one by one: the next goes in when OpenSee has said what it got. Its lines, and the datagrams."""
+    receiver = Receiver()
+    height, width = frames[0].shape[:2]
+    places = f"127.0.0.1:{port},127.0.0.1:{receiver.port}"
+    arguments = ["--ip", places, "--raw-rgb", 1, "-W", width, "-H", height, "-F", 0, "--silent", 1, *options]
+    tracker = subprocess.Popen(command(*arguments), stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    lines = []
+    try:
+        for number, frame in enumerate(frames, start=1):
+            tracker.stdin.write(frame[:, :, ::-1].tobytes())
+            tracker.stdin.flush()
+            receiver.wait_for(number)
+            lines.append(running.read())
+        _, err = tracker.communicate(timeout=60)
+        assert tracker.returncode == 0, err
+    finally:
+        tracker.kill()
+        tracker.wait()
+        receiver.close()
+    return lines, receiver.datagrams

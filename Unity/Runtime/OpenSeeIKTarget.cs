@@ -44,15 +44,17 @@ namespace OpenSee
 
         /// How long about two thirds of the way back take once the face is lost, seconds.
         const float LostDriftSeconds = 0.7f;
+        /// How long the way to where the head is takes when the face is back, seconds.
+        const float ResumeSeconds = 0.25f;
         const float SmoothStep = 1 / 30f;
         /// The camera sees the person from the front: its axes are the avatar's, turned about y by half a circle.
         static readonly Quaternion facing = new Quaternion(0, 1, 0, 0);
 
-        Pose rest, neutral, wanted, shown;
+        Pose rest, neutral, wanted, shown, resumedFrom;
         PoseInterpolator interpolator;
         OutlierGate gate;
         Freshness freshness;
-        float lastHeard;
+        float lastHeard, resumedAt;
         bool calibrated, away;
 
         /// <summary>The same as setting <see cref="calibrate"/>, for buttons and other scripts.</summary>
@@ -82,6 +84,7 @@ namespace OpenSee
             if (!calibrated) return;
             float left = smooth > 0 ? Mathf.Pow(smooth, Time.deltaTime / SmoothStep) : 0;
             Pose pose = interpolate ? interpolator.At(now) : wanted;
+            pose = PoseInterpolator.Mix(resumedFrom, pose, (now - resumedAt) / ResumeSeconds);
             if (driftBack && freshness.IsLost(now))
             {
                 pose = Pose.identity;
@@ -92,13 +95,14 @@ namespace OpenSee
             transform.localRotation = shown.rotation * rest.rotation;
         }
 
-        /// The face is back, wherever it is now: from what is shown in a quarter of a second.
+        /// The face is back, wherever it is now: there from what is shown, but not at once.
         void Resume(float now)
         {
             away = false;
             gate = new OutlierGate();
             interpolator = new PoseInterpolator();
-            interpolator.Add(shown, now - PoseInterpolator.LongestInterval);
+            resumedFrom = shown;
+            resumedAt = calibrated ? now : now - ResumeSeconds;
         }
 
         /// A pose has come: what it is to the neutral one, in the avatar's axes.

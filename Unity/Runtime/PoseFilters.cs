@@ -9,7 +9,7 @@ namespace OpenSee
     internal struct PoseInterpolator
     {
         /// A longer gap than this is no rate, but a face that was lost.
-        internal const float LongestInterval = 0.25f;
+        const float LongestInterval = 0.25f;
 
         Pose from, to;
         float start, interval;
