@@ -1,7 +1,7 @@
 """The Unity package, compiled by Mono against a stand-in of UnityEngine, and the C# programs that try it.
 
-`unity/UnityEngine` is the stand-in, `unity/Drivers` the programs, one class a file: `NAMEDriver.Run` is what
-`Drivers.start("NAME", …)` runs. All print JSON lines. No Unity is part of this.
+`unity/UnityEngine` and `unity/VRM` are the stand-ins, `unity/Drivers` the programs, one class a file: `NAMEDriver.Run`
+is what `Drivers.start("NAME", …)` runs. All print JSON lines. No Unity is part of this.
 """
 
 from __future__ import annotations
@@ -25,14 +25,12 @@ HERE = Path(__file__).resolve().parent / "unity"
 LANGUAGE = "7.2"
 
 
-def compile_sources(
-    sources: list[Path], out: Path, references: list[Path] | None = None, defines: tuple[str, ...] = ()
-) -> Path:
+def compile_sources(sources: list[Path], out: Path, references: list[Path] | None = None) -> Path:
     """Compiles C# files, warnings as errors; fails the test with what the compiler says."""
     assert sources, out
     arguments = [f"-langversion:{LANGUAGE}", "-warn:4", "-warnaserror", "-nologo", f"-out:{out}"]
     arguments += [f"-target:{'exe' if out.suffix == '.exe' else 'library'}"]
-    arguments += [f"-r:{reference}" for reference in references or []] + [f"-d:{name}" for name in defines]
+    arguments += [f"-r:{reference}" for reference in references or []]
     done = subprocess.run(["mcs", *arguments, *map(str, sources)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return out
@@ -95,8 +93,12 @@ class Drivers:
         self.engine = compile_sources(sorted((HERE / "UnityEngine").glob("*.cs")), folder / "UnityEngine.dll")
         runtime = sorted((PACKAGE / "Runtime").rglob("*.cs"))
         self.package = compile_sources(runtime, folder / "OpenSeeFace.dll", [self.engine])
+        vrm = compile_sources(sorted((HERE / "VRM").glob("*.cs")), folder / "VRM.dll", [self.engine])
+        samples = sorted((PACKAGE / "Samples~").rglob("*.cs"))
+        self.samples = compile_sources(samples, folder / "Samples.dll", [self.engine, self.package, vrm])
         drivers = sorted((HERE / "Drivers").glob("*.cs"))
-        self.program = compile_sources(drivers, folder / "drivers.exe", [self.engine, self.package])
+        references = [self.engine, self.package, vrm, self.samples]
+        self.program = compile_sources(drivers, folder / "drivers.exe", references)
 
     def command(self, name: str, *arguments: object) -> list[str]:
         """The command line of a driver."""

@@ -27,7 +27,10 @@ public static class Json
         if (value is Quaternion) { var q = (Quaternion)value; return List(q.x, q.y, q.z, q.w); }
         if (value is Color) { var c = (Color)value; return List(c.r, c.g, c.b, c.a); }
         if (value is IDictionary)
-            return "{" + string.Join(",", ((IDictionary)value).Cast<DictionaryEntry>().Select(e => Quoted("" + e.Key) + ":" + Text(e.Value)).ToArray()) + "}";
+        {
+            var map = (IDictionary)value;
+            return "{" + string.Join(",", map.Keys.Cast<object>().Select(key => Quoted("" + key) + ":" + Text(map[key])).ToArray()) + "}";
+        }
         if (value is IEnumerable) return "[" + string.Join(",", ((IEnumerable)value).Cast<object>().Select(Text).ToArray()) + "]";
         return Members(value);
     }
