@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import re
 
-from unity_project import PACKAGE, compile_sources
+from unity_project import PACKAGE, ROOT, compile_sources
 
 from release.unity_metas import assets, meta_of
-
-MOST_LINES = 400
 
 
 def guid(path) -> str:
@@ -35,7 +33,8 @@ def test_no_meta_is_left_behind() -> None:
 def test_the_manifest_names_what_is_there() -> None:
     manifest = json.loads((PACKAGE / "package.json").read_text(encoding="utf-8"))
     assert re.fullmatch(r"com(\.[a-z-]+){2,}", manifest["name"]) and manifest["unity"] == "2021.3"
-    assert re.fullmatch(r"\d+\.\d+\.\d+", manifest["version"])
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'version = "{manifest["version"]}"' in project
     for sample in manifest["samples"]:
         assert list((PACKAGE / sample["path"]).glob("*.cs")), sample
     listed = {sample["path"] for sample in manifest["samples"]}
@@ -49,8 +48,12 @@ def test_a_component_lies_in_a_file_of_its_name() -> None:
             assert name == path.stem, path
 
 
-def test_no_source_file_is_long() -> None:
-    assert all(len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES for path in PACKAGE.rglob("*.cs"))
+def test_the_readme_shows_every_component_and_its_pictures() -> None:
+    readme = (PACKAGE / "README.md").read_text(encoding="utf-8")
+    components = [path.stem for path in PACKAGE.glob("Runtime/**/OpenSee*.cs") if ": MonoBehaviour" in path.read_text()]
+    assert len(components) >= 7 and all(name in readme for name in components)
+    links = re.findall(r"\]\(([^)#]+)\)", readme)
+    assert links and all((PACKAGE / link).exists() for link in links)
 
 
 def test_the_package_compiles_without_a_warning(unity, tmp_path) -> None:

@@ -37,6 +37,7 @@ def side_by_side(frames: list[np.ndarray]) -> list[np.ndarray]:
 
 def assert_equal(face: SimpleNamespace, record: SimpleNamespace) -> None:
     """Everything that OpenSee says of a face against the record; what is only renamed or turned, bit for bit."""
+
     def floats(values):
         return np.asarray(values, np.float32)
 

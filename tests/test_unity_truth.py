@@ -96,7 +96,6 @@ def test_the_head_moves(heard, towards: str, away: str, axis: int) -> None:
 def test_the_eyes_look(heard, pose: Pose) -> None:
     """Both together: single eyes of the record are off by more."""
     now, before = (
-        np.mean([looks(face.rightGaze), looks(face.leftGaze)], axis=0)
-        for face in (heard[pose.name], heard["straight"])
+        np.mean([looks(face.rightGaze), looks(face.leftGaze)], axis=0) for face in (heard[pose.name], heard["straight"])
     )
     assert abs(now - before - (-pose.eyes_rx, pose.eyes_ry)).max() < DEGREES, now - before
