@@ -11,6 +11,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from program import ROOT, run
 
 CLIP = ROOT / "samples" / "talking_head.mp4"
@@ -65,14 +67,15 @@ def ask(running, line: str, seconds: float = 60):
 
 def started(running, program: Path) -> tuple[int, SimpleNamespace]:
     """Starts the tracker; its process id, and the state once faces have come."""
+    note = program.parent / "pid"
+    note.unlink(missing_ok=True)
+    before = ask(running, "state").packets
     assert ask(running, "start") is True
-    state = SimpleNamespace(packets=0, alive=True)
     deadline = time.monotonic() + 60
-    while state.packets < 5:
+    while (state := ask(running, "state")).packets < before + 5:
         assert state.alive and time.monotonic() < deadline, state
         time.sleep(0.05)
-        state = ask(running, "state")
-    return int((program.parent / "pid").read_text()), state
+    return int(note.read_text()), state
 
 
 def test_it_lists_the_cameras(unity, program: Path) -> None:
@@ -175,3 +178,37 @@ def test_the_script_itself_is_run_with_python(unity, tmp_path: Path) -> None:
         assert ask(running, "list")[0].startswith("['--list-cameras', '2', '--parent-pid', ")
         running.say("quit")
         running.end()
+
+
+def taken_apart(line: str) -> list[str]:
+    """A command line as Windows' programs read it: the rules of Microsoft's C runtime, for quoted words."""
+    words, at = [], 0
+    while at < len(line):
+        assert line[at] == '"'
+        word, at = "", at + 1
+        while True:
+            slashes = len(line[at:]) - len(line[at:].lstrip("\\"))
+            at += slashes
+            word += "\\" * (slashes // 2 if line[at] == '"' else slashes)
+            if line[at] != '"' or slashes % 2:
+                word, at = word + line[at], at + 1
+                continue
+            at += 2  # the mark and the space behind it
+            break
+        words.append(word)
+    return words
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text('ab "\\$`\'', min_size=0, max_size=12), min_size=1, max_size=60))
+def test_words_are_quoted_so_that_they_are_read_back(unity, words: list[str]) -> None:
+    """As Windows does it, and, through a real process, as Mono does it here."""
+    with unity.start("Quote") as running:
+        for word in words:
+            running.say(word)
+        running.process.stdin.close()
+        said = running.read()
+        running.end()
+    assert taken_apart(" ".join(said.windows)) == words
+    assert said.here == words
+    assert said.pointerSize != 8 or said.jobSize == 144, "JOBOBJECT_EXTENDED_LIMIT_INFORMATION of winnt.h"

@@ -58,6 +58,8 @@ def test_the_readme_shows_every_component_and_its_pictures() -> None:
 
 def test_the_package_compiles_without_a_warning(unity, tmp_path) -> None:
     assert unity.package.exists()
+    sources = sorted((PACKAGE / "Runtime").rglob("*.cs"))
+    compile_sources(sources, tmp_path / "newer.dll", [unity.engine], "UNITY_2023_1_OR_NEWER")
     broken = tmp_path / "Unused.cs"
     broken.write_text("class C { int unused; }", encoding="utf-8")
     try:

@@ -25,12 +25,12 @@ HERE = Path(__file__).resolve().parent / "unity"
 LANGUAGE = "7.2"
 
 
-def compile_sources(sources: list[Path], out: Path, references: list[Path] | None = None) -> Path:
+def compile_sources(sources: list[Path], out: Path, references: list[Path] | None = None, define: str = "") -> Path:
     """Compiles C# files, warnings as errors; fails the test with what the compiler says."""
     assert sources, out
     arguments = [f"-langversion:{LANGUAGE}", "-warn:4", "-warnaserror", "-nologo", f"-out:{out}"]
     arguments += [f"-target:{'exe' if out.suffix == '.exe' else 'library'}"]
-    arguments += [f"-r:{reference}" for reference in references or []]
+    arguments += [f"-r:{reference}" for reference in references or []] + [f"-d:{define}"] * bool(define)
     done = subprocess.run(["mcs", *arguments, *map(str, sources)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return out

@@ -53,6 +53,16 @@ namespace OpenSee
             return listening;
         }
 
+        /// <summary>One that is in the scene, or null; for components whose own is not named.</summary>
+        public static OpenSee Any()
+        {
+#if UNITY_2023_1_OR_NEWER
+            return FindAnyObjectByType<OpenSee>();
+#else
+            return FindObjectOfType<OpenSee>();
+#endif
+        }
+
         void OnEnable() { Listen(); }
 
         void OnDisable()

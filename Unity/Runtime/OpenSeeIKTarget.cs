@@ -68,7 +68,7 @@ namespace OpenSee
 
         void Start()
         {
-            if (openSee == null) openSee = FindObjectOfType<OpenSee>();
+            if (openSee == null) openSee = OpenSee.Any();
         }
 
         void Update()

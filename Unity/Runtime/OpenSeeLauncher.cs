@@ -213,7 +213,8 @@ namespace OpenSee
             {
                 return new TrackerProcess(program, arguments, onOutput, onError);
             }
-            catch (Win32Exception failure)
+            // Not supported: by IL2CPP.
+            catch (Exception failure) when (failure is Win32Exception || failure is NotSupportedException)
             {
                 Debug.LogError("The tracker can't be started from " + program + ": " + failure.Message, this);
                 return null;

@@ -84,7 +84,7 @@ namespace OpenSee
         internal static string CommandLine(string program, IEnumerable<string> arguments)
         {
             ProcessStartInfo start = StartOf(program, arguments);
-            return Quote(start.FileName) + " " + start.Arguments;
+            return Quote(start.FileName, OnWindows) + " " + start.Arguments;
         }
 
         static WindowsJob JobOf(Process process, Action<string> onError)
@@ -123,7 +123,7 @@ namespace OpenSee
                 words.Insert(0, program);
                 program = PythonFor(program);
             }
-            return new ProcessStartInfo(program, string.Join(" ", words.ConvertAll(Quote).ToArray()));
+            return new ProcessStartInfo(program, string.Join(" ", words.ConvertAll(word => Quote(word, OnWindows)).ToArray()));
         }
 
         /// The interpreter of the environment beside the script, as the tracker's README makes it, else the system's.
@@ -135,13 +135,13 @@ namespace OpenSee
         }
 
         /// One word of a command line, as Windows' programs and Mono's Process elsewhere take it apart again.
-        static string Quote(string word)
+        internal static string Quote(string word, bool onWindows)
         {
             var quoted = new StringBuilder("\"");
             int slashes = 0;
             foreach (char c in word)
             {
-                if (OnWindows)
+                if (onWindows)
                 {
                     // Backslashes are doubled before a quotation mark only.
                     if (c == '"') quoted.Append('\\', slashes + 1);

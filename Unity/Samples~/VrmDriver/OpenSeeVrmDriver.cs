@@ -28,7 +28,7 @@ public class OpenSeeVrmDriver : MonoBehaviour
 
     void Start()
     {
-        if (openSee == null) openSee = FindObjectOfType<OpenSee.OpenSee>();
+        if (openSee == null) openSee = OpenSee.OpenSee.Any();
         if (proxy == null) proxy = GetComponent<VRMBlendShapeProxy>();
         if (rightEye != null) rightRest = rightEye.localRotation;
         if (leftEye != null) leftRest = leftEye.localRotation;

@@ -35,6 +35,7 @@ namespace UnityEngine
             }
         }
         public static void DestroyImmediate(Object what) { Destroy(what); }
+        public static T FindAnyObjectByType<T>() where T : Object { return FindObjectOfType<T>(); }
         public static T FindObjectOfType<T>() where T : Object { return Scene.Behaviours().OfType<T>().FirstOrDefault(); }
     }
 
