@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from importlib.metadata import Distribution, PathDistribution, distribution
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def test_each_package_has_its_text(name: str) -> None:
         source = distribution(name)
     except Exception:
         return  # of another system, or of the builder
-    if title == f"{source.metadata['Name']} {source.version}":
+    # The wheels of other systems hold other libraries; a build there takes their texts (see facetracker.spec).
+    if sys.platform == "linux" and title == f"{source.metadata['Name']} {source.version}":
         assert text == license_text(source), "run python -m release.collect_licenses"
 
 
@@ -135,7 +137,10 @@ def test_files_of_a_build_are_told_apart(tmp_path: Path) -> None:
     assert shipped_without_text(sources, folder=tmp_path)[0] == ["numpy", "python"]
 
 
-@pytest.mark.skipif(not Path("/usr/share/doc/libc6/copyright").exists(), reason="kept only by Debian and its relatives")
+@pytest.mark.skipif(
+    sys.platform != "linux" or not Path("/usr/share/doc/libc6/copyright").exists(),
+    reason="kept only by Debian and its relatives",
+)
 def test_texts_of_system_libraries_come_with_what_they_refer_to(tmp_path: Path) -> None:
     library = next(Path("/usr/lib").glob("*-linux-gnu*/libc.so.6"))
     assert system_texts([library, tmp_path / "libstray.so.1"], tmp_path) == [tmp_path / "libstray.so.1"]
