@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from release.collect_licenses import (
     BUILDERS,
@@ -22,6 +23,7 @@ from release.collect_licenses import (
     shipped_without_text,
     system_texts,
     text_file,
+    write_texts,
 )
 
 LINES = requirement_lines(ROOT / "requirements.txt")
@@ -61,6 +63,9 @@ def test_each_package_has_its_text(name: str) -> None:
         ("onnxruntime.txt", "ThirdPartyNotices"),
         ("numpy.txt", "OpenBLAS"),
         ("flatbuffers.txt", "END OF TERMS AND CONDITIONS"),
+        ("python-windows-libraries.txt", "OpenSSL"),
+        ("python-windows-libraries.txt", "END OF TERMS AND CONDITIONS"),
+        ("msvc-runtime.txt", "Visual C++ Runtime Files"),
         ("ICT-FaceKit.txt", "USC Institute for Creative Technologies"),
     ],
 )
@@ -132,9 +137,17 @@ def test_files_of_a_build_are_told_apart(tmp_path: Path) -> None:
 
     stray = tmp_path / "libstray.so.1"
     stray.touch()
-    sources = [Path(numpy.__file__), Path(re.__file__), ROOT / "tracker.py", stray]
+    runtime = tmp_path / "MSVCP140_1.dll"
+    sources = [Path(numpy.__file__), Path(re.__file__), ROOT / "tracker.py", stray, runtime]
     assert shipped_without_text(sources) == ([], [stray.resolve()])
-    assert shipped_without_text(sources, folder=tmp_path)[0] == ["numpy", "python"]
+    assert shipped_without_text(sources, folder=tmp_path)[0] == ["msvc-runtime", "numpy", "python"]
+
+
+def test_a_build_holds_the_texts_of_its_own_packages(tmp_path: Path) -> None:
+    pytest.importorskip("PyInstaller", reason="nothing is built here (pip install -r release/requirements.txt)")
+    written = {path.stem for path in write_texts(tmp_path)}
+    assert written == {canonicalize_name(name) for name in (*SHIPPED, *BUILDERS)}
+    assert (tmp_path / "numpy.txt").read_text(encoding="utf-8") == license_text(distribution("numpy"))
 
 
 @pytest.mark.skipif(

@@ -14,7 +14,6 @@ import subprocess
 import sys
 
 WM_CLOSE = 0x10
-SW_HIDE = 0
 EVENTS = {"ctrl-c": 0, "ctrl-break": 1}
 
 
@@ -25,6 +24,7 @@ def main(what: str, lines: int, command: list[str]) -> int:
     if not kernel32.AllocConsole():
         raise ctypes.WinError(ctypes.get_last_error())
     window = ctypes.c_void_p(kernel32.GetConsoleWindow())
+    kernel32.SetConsoleCtrlHandler(None, False)  # who started this may ignore Ctrl-C, and hands that on
     program = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     assert program.stdout
     for _ in range(lines):
