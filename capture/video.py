@@ -105,16 +105,11 @@ def open_stream(location: str, open_capture: OpenCapture) -> Capture | None:
             capture = open_capture(location, backend)
         except cv2.error:
             continue
-        if capture.isOpened() and _has_pictures(capture, backend):
+        # FFmpeg also renders text files, as "ANSI art".
+        if capture.isOpened() and fourcc(capture) != "ansi":
             return capture
         capture.release()
     return None
-
-
-def _has_pictures(capture: Capture, backend: int) -> bool:
-    if backend == cv2.CAP_MSMF:  # Media Foundation also opens what holds nothing but sound, and may wait for a picture
-        return capture.get(cv2.CAP_PROP_FRAME_WIDTH) > 0
-    return fourcc(capture) != "ansi"  # FFmpeg also renders text files, as "ANSI art"
 
 
 def _open_video(path: str, open_capture: OpenCapture) -> Capture:

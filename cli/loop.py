@@ -69,8 +69,6 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
         if senders:
             resources.enter_context(senders)
         reader = resources.enter_context(open_reader(options))
-        if senders:
-            senders.live = reader.is_live
         stream = frames(reader, options, interrupts, window)
         if first := next(stream, None):
             tracker = resources.enter_context(make_tracker(options, first[1]))

@@ -166,6 +166,7 @@ class Collection:
         if version != VERSION:
             raise ExpressionError(f"{path} has version {version!r}; this program knows {VERSION}.")
         try:
+            _whole(stored["columns"], COLUMNS, COLUMNS)
             expressions = [_expression(entry) for entry in _list(stored["expressions"], MOST_CLASSES)]
             classifiers = [_classifier(entry) for entry in _list(stored["classifiers"], 2)]
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

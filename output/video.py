@@ -9,10 +9,8 @@ import queue
 import shutil
 import signal
 import struct
-import sys
 import tempfile
 import threading
-import types
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -29,10 +27,6 @@ LARGE = 1024 * 576
 
 MAX_REPEATS = 50
 """So many frames that came while the encoder was busy are made up for by repeating, so that it can catch up again."""
-
-
-WINDOWLESS = 0x08000000
-"""CREATE_NO_WINDOW of Windows' CreateProcess."""
 
 
 class VideoSink:
@@ -160,7 +154,7 @@ class _Feed:
         self._pipe, theirs = context.Pipe()
         self.process = context.Process(target=_encode, args=(theirs, path, size, scale, fps), daemon=True)
         self._thread = threading.Thread(target=self._send, name="video", daemon=True)
-        with _signals_held(), _console_of_its_own():
+        with _signals_held():
             self.process.start()
             self._thread.start()
         theirs.close()
@@ -256,30 +250,6 @@ def _signals_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextlib.contextmanager
-def _console_of_its_own() -> Iterator[None]:
-    """On Windows, a process started here gets a console that nobody sees.
-
-    Where this one has none, as a host may have it, Windows would open a window for the other one. And the keys that end
-    this one, and the closing of its window, do not reach that one, which has the file to finish.
-    """
-    if sys.platform != "win32":
-        yield
-        return
-    from multiprocessing import popen_spawn_win32 as spawn
-
-    system = spawn._winapi  # type: ignore[attr-defined,unused-ignore]
-
-    def create_process(program, command, security, threads, inherit, flags, *rest):  # type: ignore[no-untyped-def]
-        return system.CreateProcess(program, command, security, threads, inherit, flags | WINDOWLESS, *rest)
-
-    spawn._winapi = types.SimpleNamespace(**{**vars(system), "CreateProcess": create_process})  # type: ignore[attr-defined,unused-ignore]
-    try:
-        yield
-    finally:
-        spawn._winapi = system  # type: ignore[attr-defined,unused-ignore]
 
 
 def _try_codec(path: Path) -> None:

@@ -14,8 +14,6 @@ from types import SimpleNamespace
 from receiver import Receiver
 
 ROOT = Path(__file__).resolve().parent.parent
-#: The exit code after `terminate()`, which leaves a process no time on Windows.
-TERMINATED = 1 if sys.platform == "win32" else 0
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import socket
-import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,34 +13,11 @@ import cv2
 import numpy as np
 import pytest
 from avatar_receivers import ARKIT, VmcReceiver
+from osc import bundle, message, text, value
 from program import ROOT, command
 from receiver import Receiver
 
 FRAMES = 20
-
-
-def text(words: str) -> bytes:
-    """An OSC string."""
-    raw = words.encode()
-    return raw + bytes(4 - len(raw) % 4)
-
-
-def message(address: str, types: str = "", *arguments: str | float) -> bytes:
-    """An OSC message."""
-    data = text(address) + text("," + types)
-    for kind, argument in zip(types, arguments, strict=True):
-        data += text(argument) if kind == "s" else struct.pack({"f": ">f", "i": ">i"}[kind], argument)
-    return data
-
-
-def bundle(*parts: bytes) -> bytes:
-    """An OSC bundle."""
-    return text("#bundle") + struct.pack(">q", 1) + b"".join(struct.pack(">i", len(part)) + part for part in parts)
-
-
-def value(name: str, number: float) -> bytes:
-    """A shape's value."""
-    return message("/VMC/Ext/Blend/Val", "sf", name, number)
 
 
 APPLY = message("/VMC/Ext/Blend/Apply")
@@ -79,7 +55,7 @@ class Shapes:
 
     def end(self) -> SimpleNamespace:
         """Ends the driver, which must have logged no error; what there is at last."""
-        self.running.say("end")
+        self.running.say("quit")
         last = self.running.rest()[-1]
         assert self.running.end() == "", "no error in the log"
         assert not last.listening

@@ -1,5 +1,4 @@
 using System.Collections;
-using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
@@ -9,7 +8,7 @@ using UnityEngine;
 
 /// OpenSeeShapes above two meshes whose shapes' names are the two arguments (separated by commas). Prints the port, then
 /// what there is after every frame of shapes. On standard input: `shapes NAME…` for their values by name, `pass SECONDS`
-/// lets time go by, `end` ends it; both print what there is.
+/// lets time go by, `quit` ends it; all print what there is.
 public static class ShapesDriver
 {
     static OpenSeeShapes shapes;
@@ -33,29 +32,26 @@ public static class ShapesDriver
         avatar.SetActive(true);
         Json.Print(new { port = shapes.listenPort, shapes.listening });
 
-        var input = new BlockingCollection<string>();
-        new Thread(() => Read(input)) { IsBackground = true }.Start();
+        Input.Listen();
         for (int seen = 0; ;)
         {
             Scene.Frame(0);
             if (shapes.receivedFrames != seen) Print(null);
             seen = shapes.receivedFrames;
-            string line;
-            if (!input.TryTake(out line, 1)) continue;
+            string line = Input.Next();
+            if (line == "quit") break;
+            if (line == null)
+            {
+                Thread.Sleep(1);
+                continue;
+            }
             string[] words = line.Split(' ');
-            if (words[0] == "end") break;
             if (words[0] == "pass") Scene.Frame(float.Parse(words[1], CultureInfo.InvariantCulture));
             Print(words[0] == "shapes" ? words.Skip(1) : null);
         }
         shapes.enabled = false;
         Print(null);
         return 0;
-    }
-
-    static void Read(BlockingCollection<string> input)
-    {
-        for (string line; (line = System.Console.ReadLine()) != null;) input.Add(line);
-        input.Add("end");
     }
 
     static void Print(IEnumerable<string> wanted)
