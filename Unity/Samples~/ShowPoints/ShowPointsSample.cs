@@ -7,6 +7,8 @@ using UnityEngine;
 /// </summary>
 public class ShowPointsSample : MonoBehaviour
 {
+    [Tooltip("What receives; made here when there is none.")]
+    public OpenSee.OpenSee openSee;
     [Tooltip("The tracker's program; empty: it is started by hand.")]
     public string exePath = "";
     [Tooltip("The camera's number.")]
@@ -16,7 +18,7 @@ public class ShowPointsSample : MonoBehaviour
 
     void Start()
     {
-        var openSee = gameObject.AddComponent<OpenSee.OpenSee>();
+        if (openSee == null) openSee = gameObject.AddComponent<OpenSee.OpenSee>();
         if (exePath != "")
         {
             var launcher = gameObject.AddComponent<OpenSeeLauncher>();

@@ -9,8 +9,7 @@ public static class LaunchDriver
     public static int Run(string[] arguments)
     {
         var thing = new GameObject("tracking");
-        var openSee = thing.AddComponent<OpenSee.OpenSee>();
-        openSee.listenPort = 0;
+        OpenSee.OpenSee openSee = Tracking.At(0, thing);
         var launcher = thing.AddComponent<OpenSee.OpenSeeLauncher>();
         launcher.openSeeTarget = openSee;
         Fields.Set(launcher, arguments);

@@ -10,8 +10,7 @@ public static class MoveDriver
 {
     public static int Run(string[] arguments)
     {
-        var openSee = new GameObject("tracking").AddComponent<OpenSee.OpenSee>();
-        openSee.listenPort = 0;
+        OpenSee.OpenSee openSee = Tracking.At(0);
         var target = new GameObject("target").AddComponent<OpenSee.OpenSeeIKTarget>();
         target.openSee = openSee;
         Fields.Set(target, arguments.Skip(1).ToArray());

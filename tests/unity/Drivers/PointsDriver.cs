@@ -7,8 +7,7 @@ public static class PointsDriver
 {
     public static int Run(string[] arguments)
     {
-        var openSee = new GameObject("tracking").AddComponent<OpenSee.OpenSee>();
-        openSee.listenPort = 0;
+        OpenSee.OpenSee openSee = Tracking.At(0);
         var thing = new GameObject("points");
         var points = thing.AddComponent<OpenSee.OpenSeeShowPoints>();  // finds openSee itself
         points.material = new Material(Shader.Find("Standard"));

@@ -8,13 +8,11 @@ public static class PortDriver
     {
         int taken = int.Parse(arguments[0]), free = int.Parse(arguments[1]);
         var thing = new GameObject("tracking");
-        var openSee = thing.AddComponent<OpenSee.OpenSee>();
-        openSee.listenPort = taken;
+        OpenSee.OpenSee openSee = Tracking.At(taken, thing);
         Step("taken", openSee);
         openSee.listenPort = free;
         Step("moved", openSee);
-        var second = new GameObject("second").AddComponent<OpenSee.OpenSee>();
-        second.listenPort = free;
+        OpenSee.OpenSee second = Tracking.At(free);
         Step("shared", second);
         Object.Destroy(second.gameObject);
         openSee.enabled = false;

@@ -6,8 +6,7 @@ public static class ReceiveDriver
 {
     public static int Run(string[] arguments)
     {
-        var openSee = new GameObject("tracking").AddComponent<OpenSee.OpenSee>();
-        openSee.listenPort = 0;
+        OpenSee.OpenSee openSee = Tracking.At(0);
         int seen = 0;
         Scene.Frame(0.001f);
         Json.Print(new { port = openSee.listenPort, openSee.listening });

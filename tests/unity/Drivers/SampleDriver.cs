@@ -1,4 +1,3 @@
-using System;
 using System.Linq;
 using System.Threading;
 using UnityEngine;
@@ -10,15 +9,8 @@ public static class SampleDriver
     public static int Run(string[] arguments)
     {
         var thing = new GameObject("sample");
-        var openSee = arguments[0] == "vrm" ? new GameObject("tracking").AddComponent<OpenSee.OpenSee>() : null;
-        Func<MonoBehaviour> add;
-        if (arguments[0] == "points") add = thing.AddComponent<ShowPointsSample>;
-        else if (arguments[0] == "head") add = thing.AddComponent<HeadFollowerSample>;
-        else add = () => Vrm(thing);
-        Fields.Set(add(), arguments.Skip(1).ToArray());
-        Scene.Frame(0.01f);
-        openSee = openSee ?? thing.GetComponent<OpenSee.OpenSee>();
-        openSee.listenPort = 0;
+        OpenSee.OpenSee openSee = Tracking.At(0);
+        Fields.Set(Added(arguments[0], thing, openSee), arguments.Skip(1).ToArray());
         Scene.Frame(0.01f);
         Json.Print(new { port = openSee.listenPort });
         Input.Listen();
@@ -32,6 +24,20 @@ public static class SampleDriver
             Json.Print(new { objects = Below(thing.transform), shapes = proxy == null ? null : proxy.values });
         }
         return 0;
+    }
+
+    static MonoBehaviour Added(string sample, GameObject thing, OpenSee.OpenSee openSee)
+    {
+        if (sample == "vrm") return Vrm(thing);
+        if (sample == "head")
+        {
+            var head = thing.AddComponent<HeadFollowerSample>();
+            head.openSee = openSee;
+            return head;
+        }
+        var points = thing.AddComponent<ShowPointsSample>();
+        points.openSee = openSee;
+        return points;
     }
 
     static MonoBehaviour Vrm(GameObject thing)
