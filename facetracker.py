@@ -36,7 +36,7 @@ from cli.interrupts import Interrupts
 from cli.options import Options
 from cli.packages import missing_package
 from cli.parent import end_with
-from cli.parser import parse, warnings
+from cli.parser import contradiction, parse, warnings
 from cli.priority import set_priority
 
 # What needs numpy, OpenCV or onnxruntime is imported inside the functions: these libraries read their thread
@@ -106,8 +106,8 @@ def dispatch(options: Options, interrupts: Interrupts) -> int:
         return list_targets()
     if options.benchmark:
         return benchmark(options, interrupts)
-    if collision := files.collision(options):
-        warn(collision)
+    if problem := contradiction(options) or files.collision(options):
+        warn(problem)
         return 2
     return run(options, interrupts)
 
@@ -194,6 +194,7 @@ def benchmark(options: Options, interrupts: Interrupts) -> int:
 def run(options: Options, interrupts: Interrupts) -> int:
     """Tracks faces, which is what the program is for."""
     from cli.loop import RunError, track
+    from expressions.collection import ExpressionError
     from input_reader import InputError
     from output.console import Console, warn
     from tracking.calibration import ProfileError
@@ -202,7 +203,7 @@ def run(options: Options, interrupts: Interrupts) -> int:
     with Console(bool(options.silent), options.log_output) as console:
         try:
             track(options, console, interrupts)
-        except (InputError, ModelError, ProfileError, RunError) as error:
+        except (ExpressionError, InputError, ModelError, ProfileError, RunError) as error:
             warn(str(error))
             return 2 if isinstance(error, (MissingModelError, ProfileError)) else 1
     return 0

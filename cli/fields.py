@@ -47,6 +47,13 @@ def checked(check: Callable[[str], object]) -> Callable[[str], str]:
     return parse_text
 
 
+def not_empty(text: str) -> str:
+    """A parser that takes any text but an empty one."""
+    if not text:
+        raise argparse.ArgumentTypeError("it must not be empty")
+    return text
+
+
 def option(
     *short: str,
     default: Any,

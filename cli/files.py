@@ -20,6 +20,8 @@ def collision(options: Options) -> str | None:
     from output.locks import is_locked
 
     taken = dict(_in_use(options))
+    if options.profile and options.expressions and _identity(options.profile) == _identity(options.expressions):
+        return f"--profile {options.profile} would overwrite the file of --expressions: give it another name."
     for name in OUTPUTS:
         path = getattr(options, name)
         if not path or not _is_plain(path):
@@ -48,6 +50,8 @@ def _in_use(options: Options) -> Iterator[tuple[object, str]]:
             yield (status.st_dev, status.st_ino), what
     if not options.raw_rgb and os.path.isfile(options.capture):
         yield _identity(options.capture), "the input"
+    if options.expressions:
+        yield _identity(options.expressions), "the file of --expressions"
 
 
 def _is_plain(path: str) -> bool:

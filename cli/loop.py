@@ -31,6 +31,7 @@ from tracking.smoothing import PRESETS, Smoothers
 # Otherwise imported where it is used: few runs draw, and all would start later for it.
 if TYPE_CHECKING:
     from cli.calibrating import Calibrator
+    from cli.expressing import Expressing
     from output.video import VideoSink
     from output.window import Window
     from sending.senders import Senders
@@ -50,6 +51,7 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
         InputError: the input can't be opened or breaks off.
         ModelError: a model is missing or unusable.
         ProfileError: the profile is none.
+        ExpressionError: the file of expressions is none, or what was to be recorded can't be.
         RunError: the host to send to is unknown, a window can't be shown, or too many frames in a row failed.
         OSError: a file can't be written.
     """
@@ -57,25 +59,33 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
         sender = make_sender(options)
         if sender:
             resources.enter_context(sender)
+        expressing = None
+        if options.expressions:
+            from cli.expressing import make_expressing
+
+            expressing = make_expressing(options, console)
         calibrator = None
-        if finds_shapes(options):
+        shapes = finds_shapes(options, expressing)
+        if shapes:
             from cli.calibrating import Calibrator
 
             calibrator = Calibrator(console, options.calibrate, options.profile)
             resources.enter_context(calibrator)
         # The window comes before everything that starts threads.
         window = resources.enter_context(make_window()) if options.visualize else None
-        senders = make_senders(options, calibrator)
+        senders = make_senders(options, calibrator, expressing)
         if senders:
             resources.enter_context(senders)
         reader = resources.enter_context(open_reader(options))
+        if expressing:
+            resources.enter_context(expressing).begin(reader.is_live, shapes)
         stream = frames(reader, options, interrupts, window)
         if first := next(stream, None):
-            tracker = resources.enter_context(make_tracker(options, first[1]))
+            tracker = resources.enter_context(make_tracker(options, first[1], shapes))
             # Files come last: those of an earlier run are only replaced when there is something new.
             log = None
             if options.log_data:
-                log = resources.enter_context(DataLog(options.log_data, finds_shapes(options)))
+                log = resources.enter_context(DataLog(options.log_data, shapes, options.finds_expressions))
             video = None
             if options.video_out:
                 from output.video import VideoSink
@@ -84,15 +94,20 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
                 resources.enter_context(video)
             preset = PRESETS[options.smooth or "off"]
             smoothers = Smoothers(preset) if preset else None
-            outputs = Outputs(options, reader, console, sender, smoothers, senders, log, video, window, calibrator)
+            outputs = Outputs(
+                options, reader, console, sender, smoothers, senders, log, video, window, calibrator, expressing
+            )
             track_frames(chain([first], stream), tracker, outputs)
         if interrupts.received == signal.SIGINT:
             console.line("Quitting")
         console.summary()
         if reader.failure:
             raise InputError(reader.failure)
-        if not (first or interrupts.received or (window and window.left)):
+        quits = bool(interrupts.received or (window and window.left))
+        if not (first or quits):
             raise InputError(f"Nothing came from {reader.name}.")
+        if expressing:
+            expressing.finish(quits)
 
 
 def make_sender(options: Options) -> PacketSender | None:
@@ -105,14 +120,16 @@ def make_sender(options: Options) -> PacketSender | None:
         raise RunError(str(error)) from error
 
 
-def finds_shapes(options: Options) -> bool:
-    """Whether blend shapes are found: when they are asked for, or can be sent. Models of others may have none."""
+def finds_shapes(options: Options, expressing: Expressing | None = None) -> bool:
+    """Whether blend shapes are found: when they are asked for, or can be sent or help to tell expressions apart, which
+    `--blendshapes 0` forbids. Models of others may have none."""
     folder = Path(options.model_dir) if options.model_dir else default_model_dir()
+    help_to_tell = expressing and expressing.wants_shapes and "blendshapes" not in options.given
     sent = options.send and any(target.needs_shapes for target in read_targets(options.send))
-    return options.wants_blendshapes or bool(sent) and (folder / BLENDSHAPES_FILE).is_file()
+    return options.wants_blendshapes or bool(sent or help_to_tell) and (folder / BLENDSHAPES_FILE).is_file()
 
 
-def make_senders(options: Options, calibrator: Calibrator | None) -> Senders | None:
+def make_senders(options: Options, calibrator: Calibrator | None, expressing: Expressing | None) -> Senders | None:
     """The way to the programs that `--send` names."""
     if not options.send:
         return None
@@ -120,7 +137,9 @@ def make_senders(options: Options, calibrator: Calibrator | None) -> Senders | N
 
     try:
         neutral = calibrator.neutral if calibrator else None
-        return Senders(read_targets(options.send), PRESETS[options.smooth or "normal"], warn, neutral)
+        names = (lambda: expressing.names) if expressing else tuple
+        preset, hotkeys = PRESETS[options.smooth or "normal"], bool(options.expression_hotkeys)
+        return Senders(read_targets(options.send), preset, warn, neutral, names, hotkeys)
     except ValueError as error:
         raise RunError(str(error)) from error
 
@@ -149,7 +168,7 @@ def open_reader(options: Options) -> InputReader:
     )
 
 
-def make_tracker(options: Options, frame: np.ndarray) -> Tracker:
+def make_tracker(options: Options, frame: np.ndarray, shapes: bool) -> Tracker:
     """The tracker that the options describe, for frames like this one."""
     height, width = frame.shape[:2]
     return Tracker(
@@ -172,7 +191,7 @@ def make_tracker(options: Options, frame: np.ndarray) -> Tracker:
         execution_provider=options.execution_provider,
         report=warn,
         feature_calibration=options.feature_calibration,
-        blendshapes=finds_shapes(options),
+        blendshapes=shapes,
     )
 
 
@@ -247,6 +266,7 @@ class Outputs:
     video: VideoSink | None
     window: Window | None
     calibrator: Calibrator | None = None
+    expressing: Expressing | None = None
 
     def deliver(
         self,
@@ -268,10 +288,12 @@ class Outputs:
             timings: its parts.
 
         Returns:
-            False when the user wants to quit.
+            False when the user wants to quit, or the run has done what it is for.
         """
         options = self.options
         height, width = frame.shape[:2]
+        # First: it wants the shapes as they were found.
+        goes_on = self.expressing is None or self.expressing.update(faces, self.clock(number, captured))
         if self.calibrator:
             self.calibrator.update(faces, captured, (width, height))
         if self.senders:
@@ -279,7 +301,8 @@ class Outputs:
         if faces and self.sender:
             recorded = self.smoothers.smooth(faces, captured) if self.smoothers else faces
             self.sender.send(encode(recorded, captured, width, height, options.face_id_offset))
-        self.console.frame(took, timings, faces, options.face_id_offset)
+        if options.record is None:  # else nobody would find what to do among these lines
+            self.console.frame(took, timings, faces, options.face_id_offset, options.finds_expressions)
         if self.console.abandoned:
             warn("Nobody reads the output any more, so the tracker ends (with --silent 1 it goes on).")
             return False
@@ -287,7 +310,7 @@ class Outputs:
             rate, at = self.reader.video_rate or options.fps, self.reader.video_time
             self.log.write(number, captured, width, height, rate, faces, options.face_id_offset, at)
         if not (self.video or self.window):
-            return True
+            return goes_on
         from output.drawing import draw
 
         level = max(options.visualize, 1)  # a video without a window still shows the points
@@ -296,15 +319,29 @@ class Outputs:
             from output.bars import draw_bars
 
             draw_bars(picture, faces[0].blendshapes)
+        if self.expressing and (caption := self.expressing.caption_of(faces)):
+            from output.caption import draw_caption
+
+            draw_caption(picture, caption)
         if self.video:
             self.video.write(picture)
         if self.window is None or self.window.show(picture):
             if self.calibrator and self.window and self.window.pressed("c"):
                 self.calibrator.restart()
-            return True
+            if self.expressing and self.window:
+                self.expressing.key(self.window.key)
+            return goes_on
         if options.dump_points and faces:
             write_shape(options.dump_points, faces[0].face_3d)
         return False
+
+    def clock(self, number: int, captured: float) -> float:
+        """The time of a frame in its own stream, seconds: files are tracked faster or slower than they were filmed."""
+        if self.reader.is_live:
+            return captured
+        if self.reader.video_time is not None:
+            return self.reader.video_time
+        return number / (self.reader.video_rate or self.options.fps or 24)
 
 
 class Pace:

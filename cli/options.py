@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cli.fields import Joined, checked, number, option
+from cli.fields import Joined, checked, not_empty, number, option
 from sending.targets import read_targets
 
 INPUT = "camera, video and raw frames"
@@ -218,6 +218,22 @@ class Options:
         help="keep there what your neutral face is like, and begin with it the next time",
     )
 
+    expressions: str | None = option(
+        default=None, group=TRACKING, type=not_empty, metavar="FILE|simple",
+        help="tell which expression of this file a face makes; simple: neutral, fun, angry, surprise, without teaching",
+    )  # fmt: skip
+    expression_threshold: float = option(
+        default=0.5, group=TRACKING, type=number(float, 0, 1), metavar="0...1",
+        help="how sure that has to be; else it is none of them",
+    )  # fmt: skip
+    record: str | None = option(
+        default=None, group=TRACKING, metavar="NAME",
+        help="record the expression of this name into the file of --expressions, and end",
+    )  # fmt: skip
+    record_seconds: float = option(
+        default=20.0, group=TRACKING, type=number(float, 1, 100), metavar="SECONDS", help="how long"
+    )  # fmt: skip
+
     ip: str = option(
         "-i",
         default="127.0.0.1",
@@ -246,6 +262,10 @@ class Options:
         default="", group=SENDING, action=Joined, type=checked(read_targets), metavar="TARGET",
         help="also send to these programs, each in its own way: names or addresses of --list-targets, such as warudo "
         "or vmc://192.168.0.5:39540; several: separated by commas, or the option again",
+    )  # fmt: skip
+    expression_hotkeys: int = option(
+        default=0, group=SENDING, type=int, metavar="0|1",
+        help="1: have VTube Studio press its hotkey of the same name when an expression comes",
     )  # fmt: skip
     smooth: str | None = option(
         default=None, group=SENDING, choices=("off", "light", "normal", "strong"), metavar="HOW",
@@ -370,3 +390,8 @@ class Options:
     def wants_blendshapes(self) -> bool:
         """Whether anything needs the blend shapes."""
         return bool(self.blendshapes or self.show_shapes or self.calibrate or self.profile)
+
+    @property
+    def finds_expressions(self) -> bool:
+        """Whether faces get expressions."""
+        return self.expressions is not None and self.record is None

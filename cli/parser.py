@@ -53,6 +53,13 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     return Options(**given, given=frozenset(given))
 
 
+def contradiction(options: Options) -> str | None:
+    """One sentence on options that make no sense together; None: all do."""
+    if options.record is not None and options.expressions in (None, "simple"):
+        return "--record needs a file to record into: --expressions FILE."
+    return None
+
+
 def warnings(options: Options, platform: str = sys.platform) -> list[str]:
     """One sentence for each thing asked for that will not be had."""
     system = SYSTEMS.get(platform, platform)

@@ -53,7 +53,7 @@ class Recording:
 
 
 @dataclass
-class Expression:
+class Taught:
     """One expression: its name and its recordings."""
 
     name: str
@@ -74,10 +74,10 @@ class Collection:
         classifiers: what was trained, best first: with shapes, and without.
     """
 
-    expressions: list[Expression] = field(default_factory=list)
+    expressions: list[Taught] = field(default_factory=list)
     classifiers: list[Classifier] = field(default_factory=list)
 
-    def find(self, name: str) -> Expression | None:
+    def find(self, name: str) -> Taught | None:
         """The expression of that name, however it is capitalised."""
         for expression in self.expressions:
             if expression.name.casefold() == name.casefold():
@@ -99,7 +99,20 @@ class Collection:
             self.expressions.append(expression)
         expression.recordings.append(recording)
 
-    def room(self, name: str) -> Expression:
+    def rename(self, taught: Taught, name: str) -> None:
+        """Call an expression something else, also in what was trained.
+
+        Raises:
+            ExpressionError: the name is none, or another's.
+        """
+        check_name(name)
+        if self.find(name) not in (None, taught):
+            raise ExpressionError(f"There is {name!r} already.")
+        for classifier in self.classifiers:
+            classifier.names = tuple(name if one == taught.name else one for one in classifier.names)
+        taught.name = name
+
+    def room(self, name: str) -> Taught:
         """The expression of that name, or a new one that is not in the collection yet.
 
         Raises:
@@ -113,7 +126,7 @@ class Collection:
             raise ExpressionError(f"There are {MOST_CLASSES} expressions already, which is the most.")
         if there is not None and there.count >= MOST_SAMPLES:
             raise ExpressionError(f"{name!r} has {there.count} samples, which is the most: clear it first.")
-        return there or Expression(name)
+        return there or Taught(name)
 
     def classifier(self, shapes: bool) -> Classifier | None:
         """The best classifier for faces with or without blend shapes; None when there is none."""
@@ -253,7 +266,7 @@ def _classifier(stored: Any) -> Classifier:
     return classifier
 
 
-def _expression(stored: Any) -> Expression:
+def _expression(stored: Any) -> Taught:
     name = stored["name"]
     _check_stored_name(name)
     recordings = []
@@ -264,7 +277,7 @@ def _expression(stored: Any) -> Expression:
         if not (len(samples) and known and 0 <= seconds < math.inf):
             raise ValueError("no recording")
         recordings.append(Recording(samples, seconds))
-    expression = Expression(name, recordings)
+    expression = Taught(name, recordings)
     if expression.count > MOST_SAMPLES:
         raise ValueError("too many samples")
     return expression

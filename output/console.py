@@ -108,7 +108,14 @@ class Console(logging.Handler):
             _discard_standard_output()
         self._copy(text)
 
-    def frame(self, took: float, timings: Timings, faces: Sequence[Face], face_id_offset: int = 0) -> None:
+    def frame(
+        self,
+        took: float,
+        timings: Timings,
+        faces: Sequence[Face],
+        face_id_offset: int = 0,
+        expressions: bool = False,
+    ) -> None:
         """Print the lines of one frame and count it for `summary`.
 
         Args:
@@ -116,6 +123,7 @@ class Console(logging.Handler):
             timings: its parts. Without a tracked crop only `took` is printed.
             faces: what was found.
             face_id_offset: added to the ids shown.
+            expressions: whether to say what each face expresses.
         """
         if timings.track:
             self.line(
@@ -130,6 +138,10 @@ class Console(logging.Handler):
                 f"Confidence[{face.id + face_id_offset}]: {face.conf:.4f} / "
                 f"3D fitting error: {face.pnp_error:.4f} / Eyes: {_eye(left)}, {_eye(right)}"
             )
+            if expressions:
+                seen = face.expression
+                told = f"{seen.name} ({seen.confidence:.2f})" if seen else "none"
+                self.line(f"Expression[{face.id + face_id_offset}]: {told}")
         if faces:
             self._faces += len(faces)
             self._frames += 1

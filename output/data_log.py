@@ -23,8 +23,13 @@ COLUMNS = (
     *FEATURE_NAMES,
     "VideoTime",
 )
+EXPRESSION_COLUMNS = ("Expression", "ExpressionConfidence")
 # Whole numbers, times to the microsecond, the rest as precise as the packet's float32.
-_FORMATS = dict.fromkeys(("Frame", "Face", "FaceID", "Success3D"), "%d") | dict.fromkeys(("Time", "VideoTime"), "%.6f")
+_FORMATS = {
+    **dict.fromkeys(("Frame", "Face", "FaceID", "Success3D"), "%d"),
+    **dict.fromkeys(("Time", "VideoTime"), "%.6f"),
+    "Expression": "%s",  # a name without commas and quotes
+}
 
 
 class DataLog:
@@ -37,16 +42,18 @@ class DataLog:
     Args:
         path: an existing file is overwritten.
         blendshapes: whether the blend shapes are written too, in columns after all others.
+        expressions: whether each face's expression is, after those: its name (nothing for none), and how sure it is.
 
     Raises:
         OSError: the file can't be opened, or not even the header fits on the disk.
     """
 
-    def __init__(self, path: str | os.PathLike[str], blendshapes: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], blendshapes: bool = False, expressions: bool = False) -> None:
         self._path = path
         self._failed = False
         self._blendshapes = blendshapes
-        columns = COLUMNS + BLENDSHAPE_NAMES if blendshapes else COLUMNS
+        self._expressions = expressions
+        columns = COLUMNS + BLENDSHAPE_NAMES * blendshapes + EXPRESSION_COLUMNS * expressions
         self._row = ",".join(_FORMATS.get(name, "%.9g") for name in columns)
         header = io.StringIO()
         csv.writer(header).writerow(columns)
@@ -87,7 +94,9 @@ class DataLog:
         for number, face in enumerate(faces):
             values = _values(face)
             shapes = np.zeros(len(BLENDSHAPE_NAMES)) if face.blendshapes is None else face.blendshapes
-            more = shapes.tolist() if self._blendshapes else []
+            more: list[object] = shapes.tolist() if self._blendshapes else []
+            if self._expressions:
+                more += face.expression or ("", 0.0)
             if np.isfinite(values).all():
                 face_id = face.id + face_id_offset
                 lines.append(

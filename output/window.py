@@ -18,6 +18,7 @@ class Window:
 
     Attributes:
         left: the person pressed q in it or closed it.
+        key: which key was pressed when the last picture was shown, a small letter if it is a letter.
 
     Raises:
         RuntimeError: there is no display that can be used (one sentence).
@@ -34,7 +35,7 @@ class Window:
             _find_display()
         self._title = title
         self.left = False
-        self._key = ""
+        self.key = ""
         try:
             cv2.namedWindow(title, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
@@ -50,15 +51,15 @@ class Window:
             if not self.left:
                 if frame is not None:
                     cv2.imshow(self._title, frame)
-                self._key = chr(cv2.waitKey(1) & 0xFF).lower()
-                self.left = self._key == "q"
+                self.key = chr(cv2.waitKey(1) & 0xFF).lower()
+                self.left = self.key == "q"
         except cv2.error:  # how some toolkits answer for a window that was closed
             self.left = True
         return not self.left
 
     def pressed(self, key: str) -> bool:
-        """Whether the person pressed that key (a small letter) when the last picture was shown."""
-        return self._key == key
+        """Whether that key (a small letter) was pressed when the last picture was shown."""
+        return self.key == key
 
     def close(self) -> None:
         """Remove the window; a second time does nothing."""

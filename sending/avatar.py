@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,6 +18,8 @@ USUAL_DISTANCE = 0.6
 FURTHEST = 5.0
 #: A lost face goes to neutral in this time, seconds.
 FADE = 0.5
+#: An expression comes and goes in this time, seconds.
+BLENDING = 0.15
 
 
 def _other_side(name: str) -> str:
@@ -39,6 +41,8 @@ class Avatar:
             pz > 0 away from the camera.
         gaze: rx, ry of both eyes in the head, degrees.
         shapes: (52,) 0 to 1, in the order of `BLENDSHAPE_NAMES`.
+        expressions: how strongly each expression that is looked for is there, 0 to 1, by its name.
+        expression: the name of the one that has come; None: none of them.
     """
 
     id: int
@@ -46,18 +50,23 @@ class Avatar:
     position: tuple[float, float, float]
     gaze: tuple[float, float]
     shapes: np.ndarray
+    expressions: dict[str, float] = field(default_factory=dict)
+    expression: str | None = None
 
     def mirrored(self) -> Avatar:
         """What this one's mirror image does."""
         (rx, ry, rz), (px, py, pz), (down, side) = self.rotation, self.position, self.gaze
-        return Avatar(self.id, (rx, -ry, -rz), (-px, py, pz), (down, -side), self.shapes[_MIRROR])
+        return replace(
+            self, rotation=(rx, -ry, -rz), position=(-px, py, pz), gaze=(down, -side), shapes=self.shapes[_MIRROR]
+        )
 
     def faded(self, share: float) -> Avatar:
-        """That share of it, the rest neutral."""
+        """That share of it, the rest neutral; of a face that is lost."""
         rx, ry, rz = (share * angle for angle in self.rotation)
         px, py, pz = (share * place for place in self.position)
         down, side = (share * angle for angle in self.gaze)
-        return Avatar(self.id, (rx, ry, rz), (px, py, pz), (down, side), share * self.shapes)
+        expressions = {name: share * weight for name, weight in self.expressions.items()}
+        return Avatar(self.id, (rx, ry, rz), (px, py, pz), (down, side), share * self.shapes, expressions)
 
 
 NEUTRAL = Avatar(0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0), np.zeros(len(BLENDSHAPE_NAMES)))
@@ -75,6 +84,25 @@ class NeutralHead:
 BEFORE_CAMERA = NeutralHead(np.eye(3), np.array([0.0, 0.0, -USUAL_DISTANCE]))
 
 
+class Blend:
+    """Has expressions come and go over `BLENDING`, so that an avatar's face does not jump."""
+
+    def __init__(self) -> None:
+        self._weights: dict[str, float] = {}
+        self._last: float | None = None
+
+    def weights(self, names: Sequence[str], seen: str | None, time: float) -> dict[str, float]:
+        """How strongly each is there, 0 to 1, at a time in seconds; `seen` is the one that is to be, None: none."""
+        step = 0.0 if self._last is None else max(0.0, time - self._last) / BLENDING
+        self._last = time
+        before = self._weights
+        self._weights = {
+            name: min(before.get(name, 0.0) + step, 1.0) if name == seen else max(before.get(name, 0.0) - step, 0.0)
+            for name in names
+        }
+        return self._weights
+
+
 class Avatars:
     """Turns the faces of each frame into avatars.
 
@@ -83,6 +111,7 @@ class Avatars:
         neutral: gives the neutral head that counts now.
         shapes: whether anybody takes them.
         report: is told once when shapes have to be worked out from landmarks.
+        expressions: gives the names of the expressions that are looked for now.
     """
 
     def __init__(
@@ -91,7 +120,10 @@ class Avatars:
         report: Callable[[str], None],
         neutral: Callable[[], NeutralHead] = lambda: BEFORE_CAMERA,
         shapes: bool = True,
+        expressions: Callable[[], Sequence[str]] = tuple,
     ) -> None:
+        self._expressions = expressions
+        self._blends: dict[int, Blend] = {}
         self._smoothers = Smoothers(preset) if preset else None
         self._report = report
         self._neutral = neutral
@@ -108,6 +140,7 @@ class Avatars:
         """
         found = [(face, there) for face in faces if (there := head(face, size)) is not None]
         smoothers = self._smoothers.of([face.id for face, _ in found]) if self._smoothers else [None] * len(found)
+        self._blends = {face.id: self._blends.get(face.id) or Blend() for face, _ in found}
         avatars = []
         for (face, there), smoother in zip(found, smoothers, strict=True):
             avatar = self._avatar(face, there, smoother, time)
@@ -130,7 +163,10 @@ class Avatars:
         neutral = self._neutral()
         px, py, z = ((position - neutral.position) @ neutral.rotation).clip(-FURTHEST, FURTHEST).tolist()
         rx, ry = gaze.tolist()
-        return Avatar(face.id, euler_angles(neutral.rotation.T @ rotation), (px, py, -z), (rx, ry), shapes)
+        seen = face.expression.name if face.expression else None
+        expressions = self._blends[face.id].weights(self._expressions(), seen, time)
+        turn = euler_angles(neutral.rotation.T @ rotation)
+        return Avatar(face.id, turn, (px, py, -z), (rx, ry), shapes, expressions, seen)
 
     def _shapes(self, face: Face, gaze: tuple[float, float] | None) -> np.ndarray:
         if face.blendshapes is not None:
@@ -171,5 +207,5 @@ class Wearer:
                 return self._last, True
         share = 1 - (time - self._seen) / FADE
         if not 0 < share <= 1:
-            return replace(NEUTRAL, id=self._last.id), False
+            return replace(NEUTRAL, id=self._last.id, expressions=dict.fromkeys(self._last.expressions, 0.0)), False
         return self._last.faded(share), False

@@ -39,8 +39,13 @@ class Sender(Protocol):
         """Let go of sockets and threads."""
 
 
-def make_sender(target: Target, report: Callable[[str], None]) -> Sender:
+def make_sender(target: Target, report: Callable[[str], None], hotkeys: bool = False) -> Sender:
     """The sender for a target.
+
+    Args:
+        target: where to.
+        report: gets a line for each kind of trouble.
+        hotkeys: see `Senders`.
 
     Raises:
         ValueError: its host is unknown, or can't be listened at (one sentence).
@@ -50,7 +55,7 @@ def make_sender(target: Target, report: Callable[[str], None]) -> Sender:
     if target.protocol == "vts":
         from sending.vtubestudio import VTubeStudioSender
 
-        return VTubeStudioSender(target.host, target.port, wearer, report)
+        return VTubeStudioSender(target.host, target.port, wearer, report, hotkeys=hotkeys)
     if target.protocol == "vtsphone":
         from sending.vtsphone import VtsPhoneSender
 
@@ -90,6 +95,8 @@ class Senders:
         preset: how movements are smoothed; None: not at all.
         report: gets a line for each kind of trouble.
         neutral: gives the neutral head that counts now; called from the thread. None: before the camera.
+        expressions: gives the names of the expressions that are looked for now; called from the thread.
+        hotkeys: have VTube Studio press its hotkey of the same name when an expression comes.
 
     Raises:
         ValueError: see `make_sender`.
@@ -101,14 +108,16 @@ class Senders:
         preset: Preset | None,
         report: Callable[[str], None],
         neutral: Callable[[], NeutralHead] | None = None,
+        expressions: Callable[[], Sequence[str]] = tuple,
+        hotkeys: bool = False,
     ) -> None:
         self._report = report
         shapes = any(target.needs_shapes for target in targets)
-        self._avatars = Avatars(preset, report, neutral or (lambda: BEFORE_CAMERA), shapes)
+        self._avatars = Avatars(preset, report, neutral or (lambda: BEFORE_CAMERA), shapes, expressions)
         self._senders: list[Sender] = []
         try:
             for target in targets:
-                self._senders.append(make_sender(target, report))
+                self._senders.append(make_sender(target, report, hotkeys))
         except ValueError:
             for sender in self._senders:
                 sender.close()

@@ -61,9 +61,15 @@ class FrameLayout:
         bones: whether head, neck and eyes are sent as bones.
         pascal: whether the 52 names begin with a capital letter.
         presets: a key of `PRESETS`.
+        expressions: names of expressions. One that is called like a value that is sent anyway takes its place, and one
+            that is called like a preset (whatever its capitals) is sent by the preset's name.
     """
 
-    def __init__(self, bones: bool = True, pascal: bool = False, presets: str = "none") -> None:
+    def __init__(
+        self, bones: bool = True, pascal: bool = False, presets: str = "none", expressions: Sequence[str] = ()
+    ) -> None:
+        self._settings = bones, pascal, presets
+        self._expressions = tuple(expressions)
         self._bones = bones
         self._presets = PRESETS[presets]
         #: Each message, and how many of its last arguments change.
@@ -74,7 +80,17 @@ class FrameLayout:
         for bone in BONES if bones else ():
             messages.append((_message("/VMC/Ext/Bone/Pos", "sfffffff", bone, *_STRAIGHT), 7))
         names = [name[0].upper() + name[1:] if pascal else name for name in BLENDSHAPE_NAMES]
-        for name in (*names, *self._presets):
+        named = [*names, *self._presets]
+        known = {name.lower(): name for name in PRESETS[presets] or PRESETS["vrm0"]}
+        #: Where each expression's weight goes among the values.
+        self._places_of_expressions = []
+        for expression in self._expressions:
+            name = expression if expression in named else known.get(expression.lower(), expression)
+            if name not in named:
+                named.append(name)
+            self._places_of_expressions.append(named.index(name))
+        self._values = len(named)
+        for name in named:
             messages.append((_message("/VMC/Ext/Blend/Val", "sf", name, 0.0), 1))
         messages.append((_message("/VMC/Ext/Blend/Apply", ""), 0))
 
@@ -91,12 +107,16 @@ class FrameLayout:
         # The first number is an integer and has its own way.
         self._places = [
             (
-                np.array([number for number, place in enumerate(places[1:]) if place[0] == bundle]),
-                np.array([place[1] for place in places[1:] if place[0] == bundle])[:, None] + np.arange(4),
+                np.array([number for number, place in enumerate(places[1:]) if place[0] == bundle], np.intp),
+                np.array([place[1] for place in places[1:] if place[0] == bundle], np.intp)[:, None] + np.arange(4),
             )
             for bundle in range(len(self._bundles))
         ]
         self._tracking = places[0]
+
+    def with_expressions(self, names: Sequence[str]) -> FrameLayout:
+        """This layout for other expressions; itself if they are the same."""
+        return self if tuple(names) == self._expressions else FrameLayout(*self._settings, names)
 
     def encode(self, avatar: Avatar, tracking: bool, seconds: float) -> list[bytes]:
         """The bundles of a frame, in their order.
@@ -112,8 +132,12 @@ class FrameLayout:
             down, side = avatar.gaze
             eye = (0.0, 0.0, 0.0, *unity_quaternion(down, side, 0.0))
             numbers += (px, py, -pz, *unity_quaternion(*avatar.rotation), *_STRAIGHT, *eye, *eye)
-        numbers += avatar.shapes.tolist()
-        numbers += preset_values(avatar.shapes)[: len(self._presets)] if self._presets else ()
+        values = avatar.shapes.tolist()
+        values += preset_values(avatar.shapes)[: len(self._presets)] if self._presets else ()
+        values += [0.0] * (self._values - len(values))
+        for name, place in zip(self._expressions, self._places_of_expressions, strict=True):
+            values[place] = avatar.expressions.get(name, 0.0)
+        numbers += values
         # As bytes: one row a number.
         rows = np.array(numbers, ">f4").view(np.uint8).reshape(-1, 4)
         for bundle, (which, places) in zip(self._bundles, self._places, strict=True):
@@ -155,6 +179,7 @@ class VmcSender:
         avatar, found = self._wearer.follow(avatars, time)
         if self._started is None:
             self._started = time
+        self._layout = self._layout.with_expressions(tuple(avatar.expressions))
         for bundle in self._layout.encode(avatar, found, time - self._started):
             self._destination.send(bundle)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from dataclasses import replace
+from functools import lru_cache
 from itertools import compress
 from typing import Any
 
@@ -67,6 +69,28 @@ def parameter_requests() -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
+@lru_cache
+def expression_parameters(names: tuple[str, ...]) -> dict[str, str]:
+    """What the parameter of each expression is called, which may have 4 to 32 letters and digits."""
+    parameters: dict[str, str] = {}
+    for number, name in enumerate(names, start=1):
+        letters = "".join(letter for letter in name if letter.isascii() and letter.isalnum())
+        parameter = f"Expression{letters[:1].upper()}{letters[1:]}"[:32]
+        if not letters or parameter in parameters.values():
+            parameter = f"Expression{number}"
+        parameters[name] = parameter
+    return parameters
+
+
+def expression_requests(names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """The data of a ParameterCreationRequest for each expression's parameter, by the parameter's name."""
+    return {
+        parameter: {"parameterName": parameter, "explanation": f"Expression {name}", "min": 0, "max": 1,
+                    "defaultValue": 0}
+        for name, parameter in expression_parameters(names).items()
+    }  # fmt: skip
+
+
 def parameter_values(avatar: Avatar) -> dict[str, float]:
     """The values of all parameters, VTube Studio's own inputs first, by name.
 
@@ -110,7 +134,9 @@ def parameter_values(avatar: Avatar) -> dict[str, float]:
         "CheekPuff": weight["cheekPuff"],
         "FaceAngry": min(both("browDown"), 1.0),
         **weight,
-    }
+        **{parameter: avatar.expressions[name]
+           for name, parameter in expression_parameters(tuple(avatar.expressions)).items()},
+    }  # fmt: skip
 
 
 class Injections:
@@ -118,10 +144,11 @@ class Injections:
 
     Args:
         without: parameters that VTube Studio does not take from us.
+        expressions: names of the expressions that all avatars have.
     """
 
-    def __init__(self, without: Collection[str] = ()) -> None:
-        names = parameter_values(NEUTRAL)
+    def __init__(self, without: Collection[str] = (), expressions: tuple[str, ...] = ()) -> None:
+        names = parameter_values(replace(NEUTRAL, expressions=dict.fromkeys(expressions, 0.0)))
         self._taken = [name not in without for name in names]
         values = [{"id": name, "value": slot("%.5f")} for name in names if name not in without]
         self._requests = {

@@ -92,6 +92,8 @@ class VTubeStudioSender:
         wearer: chooses the face.
         report: gets a line for each kind of trouble, and when it is over.
         tokens: where the permission is kept.
+        retry: seconds between two attempts to connect.
+        hotkeys: have it press its hotkey of the same name when an expression comes.
     """
 
     def __init__(
@@ -102,7 +104,10 @@ class VTubeStudioSender:
         report: Callable[[str], None],
         tokens: TokenFile | None = None,
         retry: float = RETRY,
+        hotkeys: bool = False,
     ) -> None:
+        self._hotkeys = hotkeys
+        self._pressed: str | None = None  # the expression whose hotkey was pressed last
         self._name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._wearer = wearer
         self._report = report
@@ -176,7 +181,7 @@ class VTubeStudioSender:
             with connection:
                 talk = _Talk(connection)
                 self._authenticate(talk)
-                without = self._create_parameters(talk)
+                without = self._create_parameters(talk, vts_messages.parameter_requests())
                 if self._reported:
                     self._reported.clear()
                     self._report(f"Sending to VTube Studio at {self._name} works.")
@@ -214,10 +219,10 @@ class VTubeStudioSender:
             self._say_once(f"The permission of VTube Studio can't be kept: {error.filename}: {error.strerror}.")
         return token
 
-    def _create_parameters(self, talk: _Talk) -> set[str]:
+    def _create_parameters(self, talk: _Talk, requests: dict[str, dict[str, Any]]) -> set[str]:
         """Have our own parameters made; returns those that VTube Studio does not want."""
         refused: dict[str, str] = {}
-        for name, data in vts_messages.parameter_requests().items():
+        for name, data in requests.items():
             kind, answered = talk.ask("ParameterCreationRequest", data)
             if kind == "APIError":
                 refused[name] = _error(answered)
@@ -229,24 +234,41 @@ class VTubeStudioSender:
 
     def _inject(self, talk: _Talk, without: set[str]) -> None:
         waiting: set[int] = set()
+        hotkeys: dict[int, str] = {}
+        names: tuple[str, ...] = ()
         injections = vts_messages.Injections(without)
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._newest is not None or self._closing, 0.5)
                 shown, self._newest = self._newest, None
             if shown is not None:
+                if (now := tuple(shown[0].expressions)) != names:
+                    names = now
+                    refused = self._create_parameters(talk, vts_messages.expression_requests(names))
+                    waiting.clear()  # the answers to them were heard meanwhile
+                    injections = vts_messages.Injections(without | refused, names)
                 waiting.add(talk.inject(injections, *shown))
+                if (pressed := self._press(shown[0].expression)) is not None:
+                    hotkeys[talk.say("HotkeyTriggerRequest", {"hotkeyID": pressed})] = pressed
             elif self._closing:
                 return
             # Without this, frames would pile up in front of a program that is slow.
             while answered := talk.hear(UNANSWERED if len(waiting) >= UNDER_WAY else 0.0):
                 kind, number, data = answered
-                if number is not None:
-                    waiting.discard(number)
-                if kind == "APIError":
+                waiting -= {number}
+                hotkey = hotkeys.pop(number, None) if number is not None else None
+                if kind == "APIError" and hotkey is not None:
+                    self._say_once(f"VTube Studio at {self._name} presses no hotkey {hotkey!r} ({_error(data)}).")
+                elif kind == "APIError":
                     self._say_once(f"VTube Studio at {self._name} does not take the data ({_error(data)}).")
             if len(waiting) >= UNDER_WAY:
                 waiting.remove(min(waiting))
+
+    def _press(self, expression: str | None) -> str | None:
+        """The name of the hotkey to press now; None: none."""
+        came = self._hotkeys and expression is not None and expression != self._pressed
+        self._pressed = expression
+        return expression if came else None
 
     def _is_closing(self) -> bool:
         return self._closing

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from avatar_receivers import ARKIT, read_json, read_vts_injection
+from avatar_receivers import ARKIT, VTS_INPUTS, read_json, read_vts_injection
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
@@ -28,15 +28,18 @@ class FakeVTubeStudio:
         rejects: whether it answers injections with errors.
         silent: whether it leaves injections unanswered.
         pause: seconds that it takes for each message.
+        hotkeys: the names of its model's hotkeys.
         leaves_after: ends the connection after so many injections, once; None: never.
     """
 
     def __init__(
         self, port: int = 0, *, allows: bool = True, known: tuple[str, ...] = (), refuses: tuple[str, ...] = (),
         rejects: bool = False, silent: bool = False, pause: float = 0.0, leaves_after: int | None = None,
+        hotkeys: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         self.allows, self.known, self.refuses = allows, set(known), refuses
         self.rejects, self.silent, self.pause, self.leaves_after = rejects, silent, pause, leaves_after
+        self.hotkeys, self.pressed, self.created = hotkeys, list[str](), set[str]()
         self.messages: list[tuple[str, dict[str, Any]]] = []
         self.injections: list[tuple[bool, dict[str, float]]] = []
         self.connections = 0
@@ -129,9 +132,17 @@ class FakeVTubeStudio:
             assert data["min"] <= data["defaultValue"] <= data["max"]
             if name in self.refuses:
                 return "APIError", {"errorID": 354, "message": "A default parameter with this name exists."}
+            self.created.add(name)
             return "ParameterCreationResponse", {"parameterName": name}
+        if kind == "HotkeyTriggerRequest":
+            name = data["hotkeyID"]
+            if name.lower() not in self.hotkeys:
+                return "APIError", {"errorID": 202, "message": "No hotkey of that name."}
+            self.pressed.append(name)
+            return "HotkeyTriggerResponse", {"hotkeyID": "7f6fe0d4"}
         assert kind == "InjectParameterDataRequest", kind
         self.injections.append(read_vts_injection(data, self.refuses))
+        assert set(self.injections[-1][1]) <= self.created | set(VTS_INPUTS), "a parameter that was not created"
         if self.rejects:
             return "APIError", {"errorID": 453, "message": "Another plugin\nsets this parameter."}
         return "InjectParameterDataResponse", {}

@@ -63,9 +63,14 @@ TABLE = """
    --list-targets           int    0
    --rotate-input           int    0
    --parent-pid             int    None
+   --expressions            str    None
+   --expression-threshold   float  0.5
+   --expression-hotkeys     int    0
+   --record                 str    None
+   --record-seconds         float  20.0
 """
 #: For those that take no other text.
-TEXTS = {"--send": "vmc://192.168.0.5:39540,warudo", "--smooth": "light", "--rotate-input": "90"}
+TEXTS = {"--send": "vmc://192.168.0.5:39540,warudo", "--smooth": "light", "--rotate-input": "90", "--record-seconds": "30.5"}
 LINES = [line.split() for line in TABLE.splitlines() if line]
 ROWS = [(spellings, kind, default.replace("''", "")) for *spellings, kind, default in LINES]
 

@@ -177,7 +177,7 @@ def test_files_and_modules_that_are_named_exist(text: str) -> None:
 
 def test_quoted_messages_are_those_of_the_program() -> None:
     sources = [path for path in ROOT.glob("*.py")]
-    for folder in ("cli", "capture", "sending", "output", "tracking"):
+    for folder in ("cli", "capture", "sending", "expressions", "output", "tracking"):
         sources += (ROOT / folder).glob("*.py")
     # Joined as the compiler joins neighbouring strings.
     program = re.sub(r'"\s*\n\s*f?"', "", "\n".join(path.read_text(encoding="utf-8") for path in sources))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,6 +30,13 @@ SAME_FACE_IOU = 0.3
 HELD_FACE_BONUS = 0.1
 
 
+class Expression(NamedTuple):
+    """What a face expresses, of what was taught or of a few simple ones: its name, and how sure that is, 0 to 1."""
+
+    name: str
+    confidence: float
+
+
 @dataclass
 class Face:
     """One tracked face in one frame.
@@ -50,6 +58,7 @@ class Face:
         bbox: x, y, width, height of the 66 landmarks, pixels.
         current_features: features by name, -1 to 1; empty when none was computed yet.
         blendshapes: (52,) float32, 0 to 1, in the order of `BLENDSHAPE_NAMES`; None when they were not asked for.
+        expression: what `expressions` finds in it; None when that is none of those it knows, or nobody asked.
     """
 
     id: int
@@ -68,6 +77,7 @@ class Face:
     bbox: Box
     current_features: dict[str, float] = field(default_factory=dict)
     blendshapes: np.ndarray | None = None
+    expression: Expression | None = None
 
     @property
     def coord(self) -> np.ndarray:

@@ -12,8 +12,7 @@ def replace_text(path: str | os.PathLike[str], text: str) -> None:
     Raises:
         OSError: it can't be written.
     """
-    path = Path(path)
-    unfinished = path.with_name(path.name + ".part")
+    unfinished = _beside(path)
     try:
         with open(unfinished, "w", encoding="utf-8") as file:
             file.write(text)
@@ -23,3 +22,21 @@ def replace_text(path: str | os.PathLike[str], text: str) -> None:
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def check_replaceable(path: str | os.PathLike[str]) -> None:
+    """Raise OSError when `replace_text` could not write this file, before there is anything to write.
+
+    Nothing that is there is touched.
+    """
+    unfinished = _beside(path)
+    open(unfinished, "w").close()
+    unfinished.unlink()
+    if Path(path).exists():
+        with open(path, "r+b"):
+            pass
+
+
+def _beside(path: str | os.PathLike[str]) -> Path:
+    path = Path(path)
+    return path.with_name(path.name + ".part")
