@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_expression_files import recording, some_classifier
 from make_faces import make_face as some_face
+from test_expression_files import recording, some_classifier
 
 import cli.teaching
 from cli.expressing import Expressing, RecordingRun, make_expressing

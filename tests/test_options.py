@@ -70,7 +70,9 @@ TABLE = """
    --record-seconds         float  20.0
 """
 #: For those that take no other text.
-TEXTS = {"--send": "vmc://192.168.0.5:39540,warudo", "--smooth": "light", "--rotate-input": "90", "--record-seconds": "30.5"}
+TEXTS = {
+    "--send": "vmc://192.168.0.5:39540,warudo", "--smooth": "light", "--rotate-input": "90", "--record-seconds": "30.5",
+}  # fmt: skip
 LINES = [line.split() for line in TABLE.splitlines() if line]
 ROWS = [(spellings, kind, default.replace("''", "")) for *spellings, kind, default in LINES]
 
