@@ -223,7 +223,7 @@ class Options:
         help="tell which expression of this file a face makes; simple: neutral, fun, angry, surprise, without teaching",
     )  # fmt: skip
     expression_threshold: float = option(
-        default=0.5, group=TRACKING, type=number(float, 0, 1), metavar="0...1",
+        default=0.4, group=TRACKING, type=number(float, 0, 1), metavar="0...1",
         help="how sure that has to be; else it is none of them",
     )  # fmt: skip
     record: str | None = option(

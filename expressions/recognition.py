@@ -10,7 +10,7 @@ from expressions.features import columns_of
 from tracking.faces import Expression, Face
 
 #: Less sure than this, the answer is none of them.
-THRESHOLD = 0.5
+THRESHOLD = 0.4
 
 
 class _Person:

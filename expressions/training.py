@@ -25,11 +25,14 @@ LEARNT_FROM = 400
 BLOCKS, QUARTERS = 12, 4
 #: Least samples of an expression.
 LEAST = 2 * BLOCKS
+#: Within an expression a column moves by this share of all its variance at least, so that none settles everything.
+LEAST_WITHIN = 0.1
 #: A column that moves less than this never moved.
 STILL = 1e-6
 
-#: The 66 landmarks; pupils and eyeballs tell where somebody looks, and so do some shapes.
-_LANDMARKS = np.arange(POINTS.start, POINTS.start + 3 * 66)
+#: Brows, nose, eyes and mouth. The jaw line moves more with the head than with the face; pupils and eyeballs tell where
+#: somebody looks, and so do some shapes.
+_LANDMARKS = np.arange(POINTS.start + 3 * 17, POINTS.start + 3 * 66)
 _TURN = np.arange(ROTATION.start, ROTATION.stop)
 _FACE_SHAPES = np.array(
     [SHAPES.start + number for number, name in enumerate(BLENDSHAPE_NAMES) if not name.startswith("eyeLook")]
@@ -148,6 +151,7 @@ def _fit(names: tuple[str, ...], columns: np.ndarray, values: np.ndarray, labels
 
     mean, scale = values.mean(0), values.std(0)
     scale[scale < STILL] = 1.0  # moved only in what was kept out
+    scale /= _importance((values - mean) / scale, labels, len(names))
     gamma = 1 / len(columns)
     machine = SVC(C=SOFTNESS, gamma=gamma, class_weight="balanced", decision_function_shape="ovo")
     machine.fit((values - mean) / scale, labels)
@@ -164,6 +168,19 @@ def _fit(names: tuple[str, ...], columns: np.ndarray, values: np.ndarray, labels
         names, columns, mean, scale, gamma, machine.support_vectors_, sign * weights, sign * machine.intercept_,
         np.ones(len(pairs)), np.zeros(len(pairs)), np.ones(len(names)),
     )  # fmt: skip
+
+
+def _importance(values: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
+    """How much each column of standardised values (n, m) counts: the root of its Fisher ratio, which is how much it
+    varies between expressions over how much within them; 1 in the mean square.
+
+    Most columns say nothing of most expressions, and in the kernel their noise would count as much as what others say.
+    """
+    means = np.stack([values[labels == number].mean(0) for number in range(count)])
+    within = np.mean([values[labels == number].var(0) for number in range(count)], axis=0)
+    ratio = means.var(0) / np.maximum(within, LEAST_WITHIN)
+    ratio = np.maximum(ratio, 1e-4 * ratio.max()) if ratio.max() > 0 else np.ones_like(ratio)
+    return np.sqrt(ratio / ratio.mean())
 
 
 def _platt(decisions: np.ndarray, first: np.ndarray) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from expressions.training import LEARNT_FROM, LEAST, train  # noqa: E402
 
 NAMES = ("neutral", "smile", "angry", "wink")
 #: A column of the landmarks, and one of the shapes, that no expression moves.
-STILL, STILL_SHAPE = 30, SHAPES.start + 51
+STILL, STILL_SHAPE = 60, SHAPES.start + 51
 
 
 def person(names=NAMES, count: int = 120, seed: int = 0, shapes: bool = True, apart: float = 6.0) -> Collection:

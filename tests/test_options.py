@@ -64,7 +64,7 @@ TABLE = """
    --rotate-input           int    0
    --parent-pid             int    None
    --expressions            str    None
-   --expression-threshold   float  0.5
+   --expression-threshold   float  0.4
    --expression-hotkeys     int    0
    --record                 str    None
    --record-seconds         float  20.0
