@@ -130,6 +130,9 @@ def test_damaged_files_get_one_sentence(unity, tmp_path: Path) -> None:
     for number, (what, content) in enumerate(damaged(json.loads(sound.read_text(encoding="utf-8"))).items()):
         files[what] = tmp_path / f"{number}.osfx"
         files[what].write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    files["too large"] = tmp_path / "large.osfx"
+    with files["too large"].open("wb") as file:
+        file.truncate((64 << 20) + 1)  # takes no room on the disk
     lines = unity.run("Osfx", "check", *files.values())
     problems = dict(zip(files, (line.problem for line in lines), strict=True))
     assert problems.pop("sound") is None

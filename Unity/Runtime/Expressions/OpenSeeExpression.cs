@@ -34,7 +34,7 @@ namespace OpenSee
         public bool recording;
         [Tooltip("How long a recording is. Hold the expression, then turn the head with it, then talk with it.")]
         public float recordSeconds = 20;
-        [Tooltip("How much of recordSeconds there is of calibrationExpression, 0 to 100.")]
+        [Tooltip("How much of recordSeconds there is, 0 to 100: of this recording; before and after it, of all of its name.")]
         public float percentRecorded;
 
         [Header("Answer")]
@@ -253,7 +253,7 @@ namespace OpenSee
         float PercentRecorded()
         {
             double seconds = recorder == null ? 0 : recorder.Seconds;
-            RecordedExpression recorded = collection.Find(calibrationExpression);
+            RecordedExpression recorded = recorder == null ? collection.Find(calibrationExpression) : null;
             if (recorded != null)
                 foreach (ExpressionRecording one in recorded.Recordings) seconds += one.Seconds;
             return Mathf.Clamp01((float)seconds / Math.Max(recordSeconds, 1e-3f)) * 100;
