@@ -10,7 +10,7 @@ public class HeadFollowerSample : MonoBehaviour
     /// <summary>What receives; made here when there is none.</summary>
     public OpenSee.OpenSee openSee;
 
-    static readonly Quaternion facing = Quaternion.Euler(0, 180, 0);
+    static readonly Quaternion facing = new Quaternion(0, 1, 0, 0);  // half a turn about y
 
     Transform rightEye, leftEye, mouth;
 
