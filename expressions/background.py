@@ -23,16 +23,16 @@ class Training:
     """
 
     def __init__(self, path: str | os.PathLike[str], command: list[str] | None = None) -> None:
+        path_of_modules = [str(FOLDER), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._process = subprocess.Popen(
             command or [sys.executable, "-m", "expressions", "train", str(Path(path).resolve())],
-            cwd=FOLDER,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
-            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONPATH": os.pathsep.join(path_of_modules)},
             # Ctrl-C is for the tracker, which ends this one.
             start_new_session=sys.platform != "win32",
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 NAMES = ("neutral", "fun", "angry", "surprise")
 #: An expression begins when its strength is over the first, and ends when it is under the second.
-BEGIN, END = 0.5, 0.3
+BEGIN, END = 0.4, 0.25
 
 
 def strengths(features: Mapping[str, float]) -> tuple[float, float, float]:
@@ -15,10 +15,9 @@ def strengths(features: Mapping[str, float]) -> tuple[float, float, float]:
     def both(name: str) -> float:
         return (features.get(f"{name}_l", 0.0) + features.get(f"{name}_r", 0.0)) / 2
 
-    brows, smile = both("eyebrow_updown"), -both("mouth_corner_updown")
-    eyes = (features.get("eye_l", 0.0) + features.get("eye_r", 0.0)) / 2
-    angry = -brows + 0.3 * max(0.0, -both("eyebrow_steepness")) - max(0.0, smile)
-    surprise = brows + 0.2 * features.get("mouth_open", 0.0) + 0.2 * max(0.0, eyes) - 0.5 * max(0.0, smile)
+    brows, steepness, smile = both("eyebrow_updown"), both("eyebrow_steepness"), -both("mouth_corner_updown")
+    angry = -brows - 0.8 * steepness - 0.5 * max(0.0, smile)
+    surprise = 0.7 * brows + 0.3 * steepness - 0.5 * max(0.0, smile)
     return smile, angry, surprise
 
 

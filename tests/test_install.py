@@ -38,7 +38,7 @@ def test_what_the_wheel_holds(wheel: Path) -> None:
     assert {name.split("/")[0].split("-")[0] for name in names} == {"openseeface", "openseeface_again"}
     parts = {Path(name).parts[1].removesuffix(".py") for name in names if name.startswith("openseeface/")}
     assert parts == {*ARROWS, "models", "samples", "Licenses", "__init__", "__main__"}
-    for part in ("models", "samples", "Licenses", "tracking", "capture", "cli", "sending", "output"):
+    for part in ("models", "samples", "Licenses", "tracking", "capture", "cli", "sending", "expressions", "output"):
         files = [path for path in (ROOT / part).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
         missing = {f"openseeface/{path.relative_to(ROOT).as_posix()}" for path in files} - set(names)
         assert files and not missing
@@ -78,6 +78,11 @@ def test_the_installed_program(wheel: Path, tmp_path: Path) -> None:
         )
         assert done.returncode == 0 and "Frames: 160" in done.stdout, done.stderr
         assert cv2.VideoCapture(str(video)).read()[0]
+    listed = subprocess.run(
+        [scripts / "facetracker-expressions", "list", "me.osfx"],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert listed.returncode == 1 and listed.stderr.startswith("me.osfx is not there: ")
 
 
 def test_the_packages_folder_is_no_part_of_the_program() -> None:

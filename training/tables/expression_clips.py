@@ -35,10 +35,9 @@ from training.heads import (
 from training.tables.drawn import SEED, noisy, torso_of
 
 SIZE = (360, 480)  # height, width
-#: How long each clip is, seconds, and how many frames a second it has: recordings take their time, and neighbouring
-#: frames teach little.
-LENGTHS = {"record": 20.0, "test": 4.0, "light": 4.0}
-RATES = {"record": 8, "test": 12, "light": 12}
+RATE = 12  # frames a second
+#: How long each clip is, seconds. Recordings are half as long as the tracker's own.
+LENGTHS = {"record": 10.0, "test": 4.0, "light": 4.0}
 
 
 def _both(**weights: float) -> dict[str, float]:
@@ -118,10 +117,10 @@ def pictures(
     focal, share = float(stage.uniform(1.3, 2.2)), float(stage.uniform(0.42, 0.55))
     middle = face_middle() + [*stage.uniform(-4, 4, 2), 0]
     camera = Camera(focal, (float(-middle[0]), float(-middle[1]), 20 * focal / share + float(middle[2])))
-    seconds, rate = LENGTHS[purpose], RATES[purpose]
+    seconds = LENGTHS[purpose]
     moves = Moves.random(rng, seconds, HUMMED if name == "puff" else tuple(VISEMES))
-    for number in range(round(seconds * rate)):
-        time = number / rate
+    for number in range(round(seconds * RATE)):
+        time = number / RATE
         share_done = time / seconds
         # To be recorded: a third each still, turning, and talking while turning a little.
         turning, talking = 1.0, 1.0
@@ -162,7 +161,7 @@ def draw(model: HeadModel, folder: Path, person: int) -> None:
                 continue
             actor = actor or prepared(model, somebody(model, person))
             unfinished = path.with_suffix(".part.avi")
-            video = cv2.VideoWriter(str(unfinished), cv2.VideoWriter_fourcc(*"MJPG"), RATES[purpose], SIZE[::-1])
+            video = cv2.VideoWriter(str(unfinished), cv2.VideoWriter_fourcc(*"MJPG"), RATE, SIZE[::-1])
             if not video.isOpened():
                 raise OSError(f"{unfinished} can't be written")
             for picture in pictures(model, person, name, purpose, actor):
