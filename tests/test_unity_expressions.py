@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from program import ROOT
 from unity_expressions import MadeUpPerson, made_up_classifier
 
 from expressions.classifier import Classifier
@@ -205,6 +208,32 @@ def test_training_in_unity_decides_as_scikit_learn(unity, tmp_path: Path, counts
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-2)
         same = votes(found, len(counts)) == votes(wanted, len(counts))
         assert same.mean() >= 0.99, same.mean()
+
+
+def test_training_in_unity_is_that_of_the_command(unity, tmp_path: Path) -> None:
+    """`python -m expressions train` makes of the same recordings what Unity does, and `test` tries what Unity made."""
+    training = pytest.importorskip("expressions.training")
+    pytest.importorskip("sklearn")
+    person, path, trained = MadeUpPerson(13, 0.25, 0.6), tmp_path / "me.osfx", tmp_path / "trained.osfx"
+    fresh = tmp_path / "fresh.osfx"
+    collection = person.collection(dict.fromkeys(COUNTS, 100), shapes=True)
+    collection.save(path)
+    person.collection(dict.fromkeys(COUNTS, 150), shapes=True).save(fresh)
+    lines = unity.run("Osfx", "train", path, trained)
+    new = np.concatenate([person.samples(name, 150, shapes=True) for name in COUNTS])
+    results = training.train(collection)
+    for line, found, wanted in zip(lines, Collection.load(trained).classifiers, results, strict=True):
+        np.testing.assert_array_equal(found.columns, wanted.classifier.columns)
+        decisions = wanted.classifier.decisions(new)
+        np.testing.assert_allclose(found.decisions(new), decisions, rtol=0, atol=1e-2)
+        likely, told = wanted.classifier.probabilities(new), found.probabilities(new)
+        assert (told.argmax(1) == likely.argmax(1)).mean() >= 0.99
+        np.testing.assert_allclose(told, likely, rtol=0, atol=0.02)
+        np.testing.assert_allclose(line.confusion, wanted.confusion, rtol=0, atol=0.02)
+
+    command = [sys.executable, "-m", "expressions", "test", str(trained), str(fresh)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=120)
+    assert done.returncode == 0 and all(name in done.stdout for name in COUNTS), done.stderr
 
 
 def test_accuracy_in_unity_is_that_on_what_was_kept_out(unity, tmp_path: Path) -> None:

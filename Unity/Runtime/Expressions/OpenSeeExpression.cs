@@ -40,7 +40,7 @@ namespace OpenSee
         [Header("Answer")]
         [Tooltip("Less sure than this, the answer is none.")]
         [Range(0, 1)]
-        public float threshold = 0.5f;
+        public float threshold = 0.4f;
         [Tooltip("So many frames running must tell another expression before it is shown.")]
         [Min(1)]
         public int frames = 2;
