@@ -250,10 +250,12 @@ def _classifier(stored: Any) -> Classifier:
     gamma = float(stored["gamma"])
     k, m = len(names), len(columns)
     pairs = k * (k - 1) // 2
-    support = unpack(stored["support"], None, m)
+    support, scale = unpack(stored["support"], None, m), unpack(stored["scale"], m)
     count = len(support)
+    if not (scale > 0).all():
+        raise ValueError("no scale")
     classifier = Classifier(
-        names=tuple(names), columns=columns, mean=unpack(stored["mean"], m), scale=unpack(stored["scale"], m),
+        names=tuple(names), columns=columns, mean=unpack(stored["mean"], m), scale=scale,
         gamma=gamma, support=support, weights=unpack(stored["weights"], pairs, count),
         bias=unpack(stored["bias"], pairs), slope=unpack(stored["slope"], pairs),
         offset=unpack(stored["offset"], pairs), accuracy=unpack(stored["accuracy"], k),
@@ -261,7 +263,7 @@ def _classifier(stored: Any) -> Classifier:
     numbers = (classifier.mean, classifier.scale, classifier.support, classifier.weights, classifier.bias,
                classifier.slope, classifier.offset, classifier.accuracy)  # fmt: skip
     sound = k >= 2 and m >= 1 and 1 <= count <= MOST_SUPPORT and 0 < gamma < math.inf and _double(names) is None
-    if not (sound and all(np.isfinite(values).all() for values in numbers) and (classifier.scale > 0).all()):
+    if not (sound and all(np.isfinite(values).all() for values in numbers)):
         raise ValueError("no classifier")
     return classifier
 
