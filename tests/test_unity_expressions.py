@@ -56,7 +56,7 @@ def test_a_file_written_in_unity_is_read_by_python(unity, tmp_path: Path) -> Non
         collection.classifiers = [made_up_classifier(6, tuple(COUNTS), np.arange(0, 200, 3), person.samples("x", 50))]
         collection.save(path)
         copy.write_text("an old file, longer than what comes in its place" * 100000, encoding="utf-8")
-        unity.run("Osfx", "copy", path, copy)
+        assert [line.problem for line in unity.run("Osfx", "copy", path, copy)] == [None]
         again = Collection.load(copy)
         assert [one.name for one in again.expressions] == list(COUNTS)
         for one, other in zip(again.expressions, collection.expressions, strict=True):
@@ -70,6 +70,16 @@ def test_a_file_written_in_unity_is_read_by_python(unity, tmp_path: Path) -> Non
             np.testing.assert_array_equal(found, wanted)
         assert again.classifiers[0].gamma == collection.classifiers[0].gamma
         assert sorted(file.name for file in tmp_path.iterdir()) == ["copy.osfx", "me.osfx"], "nothing is left beside it"
+
+
+def test_a_full_disk_leaves_the_old_file(unity, small_disk: Path, tmp_path: Path) -> None:
+    path, kept = tmp_path / "me.osfx", small_disk / "me.osfx"
+    MadeUpPerson(14).collection({"a": 100}).save(path)
+    kept.write_text("an old file", encoding="utf-8")
+    (line,) = unity.run("Osfx", "copy", path, kept)
+    assert line.problem and "can't be written" in line.problem
+    assert kept.read_text(encoding="utf-8") == "an old file"
+    assert list(small_disk.iterdir()) == [kept]
 
 
 def damaged(sound: dict) -> dict[str, object]:

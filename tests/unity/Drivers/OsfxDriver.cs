@@ -5,8 +5,8 @@ using System.Linq;
 using OpenSee;
 
 /// Files of expressions, without a scene. `tell FILE SAMPLES` says what every classifier in it makes of samples (float32,
-/// row by row); `train FILE OUT` trains and writes it all to OUT; `copy FILE OUT` reads and writes; `check FILE…` says what
-/// is wrong with each.
+/// row by row); `train FILE OUT` trains and writes it all to OUT; `copy FILE OUT` reads and writes, `check FILE…` reads, and
+/// both say what was wrong.
 public static class OsfxDriver
 {
     public static int Run(string[] arguments)
@@ -20,10 +20,10 @@ public static class OsfxDriver
                 Train(arguments[1], arguments[2]);
                 break;
             case "copy":
-                ExpressionFile.Save(ExpressionFile.Load(arguments[1]), arguments[2]);
+                Attempt(() => ExpressionFile.Save(ExpressionFile.Load(arguments[1]), arguments[2]));
                 break;
             case "check":
-                foreach (string file in arguments.Skip(1)) Check(file);
+                foreach (string file in arguments.Skip(1)) Attempt(() => ExpressionFile.Load(file));
                 break;
         }
         return 0;
@@ -68,11 +68,12 @@ public static class OsfxDriver
         }
     }
 
-    static void Check(string path)
+    /// Says what was wrong, or null.
+    static void Attempt(Action action)
     {
         try
         {
-            ExpressionFile.Load(path);
+            action();
             Json.Print(new { problem = (string)null });
         }
         catch (ExpressionException error)
