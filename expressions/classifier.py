@@ -6,13 +6,14 @@ turns into how likely the first is beside the second; those of all pairs togethe
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from itertools import combinations
+from functools import lru_cache
 
 import numpy as np
 
-#: So near to 0 or 1 a pair's probability may come: one pair alone must not settle everything.
-SURE = 1e-6
+#: The logarithm of the odds in a pair is at most this, ln(999999): one pair alone must not settle everything.
+SUREST = math.log(999_999)
 #: So many frames running must tell the same before the answer changes.
 FRAMES = 2
 
@@ -44,13 +45,13 @@ class Classifier:
     slope: np.ndarray
     offset: np.ndarray
     accuracy: np.ndarray
-    _squares: np.ndarray = field(init=False, repr=False)
+    _steep: np.ndarray = field(init=False, repr=False)
+    _far: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._squares = (self.support**2).sum(1)
-        first, second = np.array(list(combinations(range(len(self.names)), 2))).T
-        self._first, self._second = first, second
-        self._inverse = 1 / self.scale
+        # -gamma |z - s|^2 = 2 gamma s z - gamma |s|^2 - gamma |z|^2
+        self._steep = 2 * self.gamma * self.support.T
+        self._far = -self.gamma * (self.support**2).sum(1)
 
     def decisions(self, values: np.ndarray) -> np.ndarray:
         """Decision values of all pairs.
@@ -61,9 +62,11 @@ class Classifier:
         Returns:
             (..., pairs).
         """
-        standard = (values[..., self.columns] - self.mean) * self._inverse
-        distance = self._squares + (standard**2).sum(-1)[..., None] - 2 * (standard @ self.support.T)
-        return np.exp(-self.gamma * distance) @ self.weights.T + self.bias
+        standard = (values.take(self.columns, -1) - self.mean) / self.scale
+        exponent = standard @ self._steep
+        exponent += self._far
+        exponent -= self.gamma * (standard * standard).sum(-1, keepdims=True)
+        return np.exp(exponent, out=exponent) @ self.weights.T + self.bias
 
     def probabilities(self, values: np.ndarray) -> np.ndarray:
         """How likely each expression is: (..., k), adding up to 1, of values (..., COLUMNS)."""
@@ -81,7 +84,7 @@ def couple(logits: np.ndarray, count: int) -> np.ndarray:
 
     p_i is 1 / (sum over the others of 1 / r_ij - (k - 2)), where r_ij is how likely i is beside j, and then divided by
     the sum (D. Price, S. Knerr, L. Personnaz, G. Dreyfus, "Pairwise neural network classifiers with probabilistic
-    outputs", NIPS 1994).
+    outputs", NIPS 1994). As r_ij is 1 / (1 + exp(-logit)), that is 1 / (1 + sum of exp(-logit)).
 
     Args:
         logits: (..., pairs): logarithms of the odds of the first of each pair.
@@ -90,14 +93,17 @@ def couple(logits: np.ndarray, count: int) -> np.ndarray:
     Returns:
         (..., k) probabilities.
     """
-    first, second = np.triu_indices(count, 1)
-    limit = np.log((1 - SURE) / SURE)
-    odds = np.exp(np.clip(logits, -limit, limit))
-    inverse = np.zeros((*logits.shape[:-1], count, count))
-    inverse[..., first, second] = 1 + 1 / odds
-    inverse[..., second, first] = 1 + odds
-    likely = 1 / (inverse.sum(-1) - (count - 2))
+    against = np.concatenate([-logits, logits], -1)
+    np.minimum(np.maximum(against, -SUREST), SUREST, out=against)
+    likely = 1 / (1 + np.exp(against, out=against) @ _sums(count))
     return likely / likely.sum(-1, keepdims=True)
+
+
+@lru_cache
+def _sums(count: int) -> np.ndarray:
+    """(2 pairs, count): which of the values of pairs, for the first and then for the second, add up to each class's."""
+    firsts, seconds = np.triu_indices(count, 1)
+    return np.eye(count)[np.concatenate([firsts, seconds])]
 
 
 class Stabiliser:
