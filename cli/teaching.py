@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from cli.expressing import Expressing, check_writable
 from expressions.background import Training
@@ -23,13 +24,22 @@ class Teaching(Expressing):
         threshold: see `expressions.recognition`.
         path: of the file.
         console: gets a line for what is recorded and trained.
+        clock: seconds that only rise, by which a key is held also while a video runs faster or slower.
 
     Raises:
         ExpressionError: the file can't be written.
     """
 
-    def __init__(self, collection: Collection, threshold: float, path: str, console: Console) -> None:
+    def __init__(
+        self,
+        collection: Collection,
+        threshold: float,
+        path: str,
+        console: Console,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(collection, threshold, path)
+        self._clock = clock
         check_writable(path)
         self._taught = collection
         self._console = console
@@ -54,7 +64,8 @@ class Teaching(Expressing):
         """See `Expressing`; keys count for the next frame."""
         super().update(faces, now)
         key, self._key = self._key, ""
-        finished = self._held.update(key if key and key in KEYS else "", faces[0] if faces else None, now)
+        held = key if key and key in KEYS else ""
+        finished = self._held.update(held, faces[0] if faces else None, self._clock())
         if finished is not None:
             self._add(*finished)
         if self._training is not None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import os
+import queue
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from program import ROOT, run
+from PIL import ImageGrab
+from program import ROOT, run, running
 from test_expression_files import recording, some_classifier
 
 from expressions.collection import Collection
@@ -216,3 +221,48 @@ def test_simple_expressions_need_no_teaching(tmp_path: Path) -> None:
     smiling = Counter(name for time, name in told if 5.0 < time < 5.8)
     assert smiling["fun"] > sum(smiling.values()) / 2
     assert "fun" not in {name for time, name in told if time < 2.4 or time > 6.2}
+
+
+def typed(display: str, *arguments: str) -> str:
+    """What xdotool says."""
+    return subprocess.run(
+        ["xdotool", *arguments], env={**os.environ, "DISPLAY": display}, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+@pytest.mark.skipif(not TRAINS, reason="scikit-learn is needed for training only (expressions/requirements.txt)")
+def test_teaching_in_the_window(display: str, tmp_path: Path) -> None:
+    """Real keys of a keyboard that repeats: 1 held, 2 held, t pressed, and what was learnt is told at once."""
+    path = tmp_path / "me.osfx"
+    options = ("-c", SAMPLE, "--repeat-video", 1, "-v", 1, "--ip", "none", "--expressions", path)
+    with running(*options, environment={"DISPLAY": display}) as process:
+        lines: queue.Queue[str] = queue.Queue()
+        reader = threading.Thread(target=lambda: [lines.put(line.decode().rstrip()) for line in process.stdout])
+        reader.start()
+
+        def until(part: str) -> str:
+            while part not in (line := lines.get(timeout=200)):
+                pass
+            return line
+
+        until("Took ")
+        window = typed(display, "search", "--onlyvisible", "--name", "OpenSeeFace Visualization").splitlines()[0]
+        typed(display, "windowfocus", "--sync", window)
+        for number in (1, 2):
+            typed(display, "keydown", str(number))
+            count = 0
+            while count < 60:  # frames, long after the keyboard has begun to repeat
+                count += "Took " in lines.get(timeout=200)
+            time.sleep(3)
+            typed(display, "keyup", str(number))
+            assert float(until(f" s of expression {number} recorded").split()[0]) > 1
+        typed(display, "key", "t")
+        until("Training, step 10 of 10")
+        until("Expression[0]: expression ")
+        if keep := os.environ.get("KEEP_SCREENSHOT"):
+            ImageGrab.grab(xdisplay=display).save(keep)
+        typed(display, "key", "q")
+        assert process.wait(60) == 0
+        reader.join()
+    kept = Collection.load(path)
+    assert [taught.name for taught in kept.expressions] == ["expression 1", "expression 2"] and kept.classifiers

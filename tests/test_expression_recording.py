@@ -235,17 +235,15 @@ def test_keys_teach(tmp_path: Path, console: Console, monkeypatch: pytest.Monkey
         f"while not os.path.exists({str(go)!r}): time.sleep(0.01)\n"
         f"shutil.copy({str(tmp_path / 'trained.osfx')!r}, sys.argv[1])",
     )
-    arguments = ["--expressions", str(path), "-v", "1"]
     now = 0.0
-    with make_expressing(parse(arguments), console) as teaching:
-        assert isinstance(teaching, Teaching)
+    with Teaching(Collection(), 0.4, str(path), console, lambda: now) as teaching:
         teaching.begin(live=True, shapes=True)
 
         def hold(key: str, seconds: float) -> None:
             nonlocal now
             for number in range(round(25 * seconds)):
                 teaching.key(key if number % 2 == 0 else "\xff")  # what a frame without a key gives
-                teaching.update([FACE], now)
+                teaching.update([FACE], 0.0)
                 now += 0.04
 
         hold("1", 2.0)
@@ -266,8 +264,8 @@ def test_keys_teach(tmp_path: Path, console: Console, monkeypatch: pytest.Monkey
             hold("", 0.04)
         assert teaching.names == ("expression 1", "expression 2")
         face = some_face()
-        teaching.update([face], now)
-        teaching.update([face], now + 0.04)
+        teaching.update([face], 0.0)
+        teaching.update([face], 0.0)
         assert face.expression is None or face.expression.name in teaching.names
     kept = Collection.load(path)
     assert [one.count for one in kept.expressions] == pytest.approx([49, 98], abs=8)
@@ -285,6 +283,7 @@ def test_training_that_fails_is_told_and_changes_nothing(
     before = path.read_bytes()
     pretend_training(monkeypatch, "import sys; sys.exit('Two expressions are needed.')")
     with make_expressing(parse(["--expressions", str(path), "-v", "1"]), console) as teaching:
+        assert isinstance(teaching, Teaching)
         teaching.begin(live=True, shapes=True)
         teaching.key("t")
         teaching.update([], 0.0)
