@@ -11,7 +11,7 @@ and place. The people are none that models are trained on.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -106,9 +106,10 @@ class Moves:
 
 
 def pictures(
-    model: HeadModel, person: int, name: str, purpose: str, actor: Actor | None = None
+    model: HeadModel, person: int, name: str, purpose: str, actor: Actor | None = None, every: int = 1
 ) -> Iterator[np.ndarray]:
-    """The frames of one clip (BGR uint8): of the person with that number, a face of `FACES`, for one of `LENGTHS`."""
+    """Every so many-th frame of one clip (BGR uint8): of the person with that number, a face of `FACES`, for one of
+    `LENGTHS`."""
     head = somebody(model, person)
     actor = actor or prepared(model, head)
     stage = np.random.default_rng([SEED, 7, person, int(purpose == "light")])  # light and place
@@ -119,7 +120,7 @@ def pictures(
     camera = Camera(focal, (float(-middle[0]), float(-middle[1]), 20 * focal / share + float(middle[2])))
     seconds = LENGTHS[purpose]
     moves = Moves.random(rng, seconds, HUMMED if name == "puff" else tuple(VISEMES))
-    for number in range(round(seconds * RATE)):
+    for number in range(0, round(seconds * RATE), every):
         time = number / RATE
         share_done = time / seconds
         # To be recorded: a third each still, turning, and talking while turning a little.
@@ -151,6 +152,22 @@ def path_of(folder: Path, person: int, name: str, purpose: str) -> Path:
     return folder / f"{person}_{name}_{purpose}.avi"
 
 
+def write(path: Path, frames: Iterable[np.ndarray], rate: float = RATE) -> None:
+    """Write a clip; it is there when it is whole.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    unfinished = path.with_suffix(".part.avi")
+    video = cv2.VideoWriter(str(unfinished), cv2.VideoWriter_fourcc(*"MJPG"), rate, SIZE[::-1])
+    if not video.isOpened():
+        raise OSError(f"{unfinished} can't be written")
+    for frame in frames:
+        video.write(frame)
+    video.release()
+    unfinished.rename(path)
+
+
 def draw(model: HeadModel, folder: Path, person: int) -> None:
     """The clips of a person that are not in the folder yet."""
     actor = None
@@ -160,14 +177,7 @@ def draw(model: HeadModel, folder: Path, person: int) -> None:
             if path.exists():
                 continue
             actor = actor or prepared(model, somebody(model, person))
-            unfinished = path.with_suffix(".part.avi")
-            video = cv2.VideoWriter(str(unfinished), cv2.VideoWriter_fourcc(*"MJPG"), RATE, SIZE[::-1])
-            if not video.isOpened():
-                raise OSError(f"{unfinished} can't be written")
-            for picture in pictures(model, person, name, purpose, actor):
-                video.write(picture)
-            video.release()
-            unfinished.rename(path)
+            write(path, pictures(model, person, name, purpose, actor))
 
 
 def main() -> None:
