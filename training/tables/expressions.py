@@ -1,7 +1,8 @@
 """How well expressions are told that somebody taught the tracker: drawn people record, train and are tried, all through
 the command line.
 
-    python -m training.tables.expressions FOLDER    # with the clips of training.tables.expression_clips
+    python -m training.tables.expressions FOLDER               # with the clips of training.tables.expression_clips
+    python -m training.tables.expressions FOLDER --left-out    # and what an expression is told to be that nobody taught
 
 For each person: the six faces are recorded from clips, trained, and told in two other clips of each face, one in the
 same light and one in another light and place, all of them with turning heads that talk and blink. Every frame counts,
@@ -24,11 +25,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import table
+from expressions import training
 from expressions.classifier import Classifier
 from expressions.collection import Collection
 from training.heads import REPOSITORY
 from training.tables.expression_clips import FACES, LENGTHS, path_of
 
+THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 PURPOSES = {"test": "same light", "light": "another light"}
 
 
@@ -41,7 +44,7 @@ def run(*arguments: object) -> str:
     return ended.stdout
 
 
-def train(file: Path) -> str:
+def train_file(file: Path) -> str:
     """Train, and say what that took (on Linux and macOS)."""
     began = time.perf_counter()
     process = subprocess.Popen(
@@ -61,12 +64,12 @@ def microseconds(classifier: Classifier, sample: np.ndarray) -> float:
     return float(np.median(times)) / 100 * 1e6
 
 
-def record(folder: Path, person: int, file: Path, options: tuple[str, ...] = ()) -> None:
+def record(folder: Path, person: int, file: Path, options: tuple[str, ...] = (), purpose: str = "record") -> None:
     """Have a person record all faces."""
     for name in FACES:
-        clip = path_of(folder, person, name, "record")
+        clip = path_of(folder, person, name, purpose)
         run("facetracker.py", "-c", clip, "--ip", "none", "--expressions", file, "--record", name,
-            "--record-seconds", LENGTHS["record"], *options)  # fmt: skip
+            "--record-seconds", LENGTHS[purpose], *options)  # fmt: skip
 
 
 def told(clip: Path, file: Path, options: tuple[str, ...] = ()) -> Counter[str]:
@@ -90,22 +93,63 @@ def confusion(folder: Path, person: int, purpose: str, file: Path, options: tupl
     return np.array(rows)
 
 
+def left_out(taught: Collection, tried: Collection) -> tuple[np.ndarray, np.ndarray]:
+    """What is told when one of a person's faces, not the neutral one, was not taught.
+
+    Args:
+        taught: all faces, as they were recorded.
+        tried: the same faces in other clips.
+
+    Returns:
+        For each of THRESHOLDS, which share of the frames of the face that was left out is told to be none (the mean of
+        all faces), and which share of the frames of those that were taught.
+    """
+    unknown, known = [], []
+    for name in list(FACES)[1:]:
+        rest = Collection([one for one in taught.expressions if one.name != name])
+        classifier = training.train(rest)[0].classifier
+        sure = {one.name: classifier.probabilities(one.recordings[0].samples).max(1) for one in tried.expressions}
+        unknown.append([(sure[name] < threshold).mean() for threshold in THRESHOLDS])
+        others = np.concatenate([values for other, values in sure.items() if other != name])
+        known.append([(others < threshold).mean() for threshold in THRESHOLDS])
+    return np.mean(unknown, 0), np.mean(known, 0)
+
+
+def show_left_out(folder: Path, people: list[int]) -> None:
+    """Print `left_out` of all people."""
+    found = []
+    for person in people:
+        with tempfile.TemporaryDirectory() as place:
+            taught, tried = Path(place, "taught.osfx"), Path(place, "tried.osfx")
+            record(folder, person, taught)
+            record(folder, person, tried, purpose="test")
+            found.append(left_out(Collection.load(taught), Collection.load(tried)))
+    unknown, known = np.mean(found, 0)
+    print("Told to be none, by threshold:\n")
+    print(table(("", *map(str, THRESHOLDS)), [("a face that was not taught", *(f"{share:.2f}" for share in unknown)),
+                                              ("one that was", *(f"{share:.2f}" for share in known))]))  # fmt: skip
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--without-shapes", action="store_true", help="leave the blend shapes out")
+    parser.add_argument("--left-out", action="store_true", help="only: teach five faces, and show the sixth")
     arguments = parser.parse_args()
     options = ("--blendshapes", "0") if arguments.without_shapes else ()
     folder = arguments.folder.resolve()
     last, last_purpose = list(FACES)[-1], list(LENGTHS)[-1]
     people = [number for number in range(100) if path_of(folder, number, last, last_purpose).exists()]
+    if arguments.left_out:
+        show_left_out(folder, people)
+        return
     rows, all_of = [], {purpose: [] for purpose in PURPOSES}
     for person in people:
         with tempfile.TemporaryDirectory() as place:
             file = Path(place, "person.osfx")
             record(folder, person, file, options)
-            took = train(file)
+            took = train_file(file)
             for purpose, what in PURPOSES.items():
                 matrix = confusion(folder, person, purpose, file, options)
                 all_of[purpose].append(matrix)
