@@ -21,7 +21,7 @@ from tracking.faces import BLENDSHAPE_NAMES
 SOFTNESS = 2.0
 #: So many samples of an expression are learnt from at the most, evenly chosen: more cost time in every frame.
 LEARNT_FROM = 400
-#: Blocks of time in a recording, and every how many-th is kept out together.
+#: Blocks of time in what was recorded of an expression, and every how many-th is kept out together.
 BLOCKS, QUARTERS = 12, 4
 #: Least samples of an expression.
 LEAST = 2 * BLOCKS
@@ -127,13 +127,11 @@ def _samples(expressions: list[Taught]) -> tuple[np.ndarray, np.ndarray, np.ndar
     """Samples (n, COLUMNS), which expression each shows, and in which quarter it is."""
     values, labels, quarters = [], [], []
     for number, expression in enumerate(expressions):
-        blocks = [
-            (np.arange(len(recording.samples)) * BLOCKS // len(recording.samples)) % QUARTERS
-            for recording in expression.recordings
-        ]
+        # Of all its recordings one after the other: some may be too short to be in each quarter.
+        blocks = np.arange(expression.count) * BLOCKS // expression.count % QUARTERS
         chosen = np.linspace(0, expression.count - 1, min(expression.count, LEARNT_FROM)).round().astype(int)
         values.append(np.concatenate([recording.samples for recording in expression.recordings])[chosen])
-        quarters.append(np.concatenate(blocks)[chosen])
+        quarters.append(blocks[chosen])
         labels.append(np.full(len(chosen), number))
     return np.concatenate(values), np.concatenate(labels), np.concatenate(quarters)
 

@@ -128,6 +128,14 @@ def test_a_quarter_is_blocks_of_time() -> None:
     assert changes == 11 and set(quarters) == {0, 1, 2, 3}
 
 
+def test_recordings_may_be_as_short_as_a_key_is_pressed() -> None:
+    collection = person(("a",), count=60)
+    for sample in person(("b",), count=60).expressions[0].recordings[0].samples.reshape(20, 3, -1):
+        collection.add("b", Recording(sample, 0.1))
+    for result in train(collection):
+        assert result.classifier.names == ("a", "b") and np.isfinite(result.confusion).all()
+
+
 @pytest.mark.parametrize(
     "collection, sentence",
     [

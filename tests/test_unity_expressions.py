@@ -14,7 +14,7 @@ from program import ROOT
 from unity_expressions import MadeUpPerson, made_up_classifier
 
 from expressions.classifier import Classifier
-from expressions.collection import Collection, ExpressionError
+from expressions.collection import Collection, ExpressionError, Recording
 from expressions.features import COLUMNS, SHAPES
 
 COUNTS = {"neutral": 100, "smile": 60, "böse-1": 80, "オー": 40}
@@ -227,10 +227,15 @@ def test_training_in_unity_is_that_of_the_command(unity, tmp_path: Path) -> None
     person, path, trained = MadeUpPerson(13, 0.25, 0.6), tmp_path / "me.osfx", tmp_path / "trained.osfx"
     fresh = tmp_path / "fresh.osfx"
     collection = person.collection(dict.fromkeys(COUNTS, 100), shapes=True)
+    for _ in range(15):  # a key that is pressed shortly makes recordings as short as this
+        collection.add("smile", Recording(person.samples("smile", 3, shapes=True), 0.1))
+    collection.add("short", Recording(person.samples("short", 1, shapes=True), 0.0))
+    for _ in range(12):
+        collection.add("short", Recording(person.samples("short", 3, shapes=True), 0.1))
     collection.save(path)
     person.collection(dict.fromkeys(COUNTS, 150), shapes=True).save(fresh)
     lines = unity.run("Osfx", "train", path, trained)
-    new = np.concatenate([person.samples(name, 150, shapes=True) for name in COUNTS])
+    new = np.concatenate([person.samples(name, 150, shapes=True) for name in [*COUNTS, "short"]])
     results = training.train(collection)
     for line, found, wanted in zip(lines, Collection.load(trained).classifiers, results, strict=True):
         np.testing.assert_array_equal(found.columns, wanted.classifier.columns)
@@ -239,7 +244,7 @@ def test_training_in_unity_is_that_of_the_command(unity, tmp_path: Path) -> None
         likely, told = wanted.classifier.probabilities(new), found.probabilities(new)
         assert (told.argmax(1) == likely.argmax(1)).mean() >= 0.99
         np.testing.assert_allclose(told, likely, rtol=0, atol=0.02)
-        np.testing.assert_allclose(line.confusion, wanted.confusion, rtol=0, atol=0.02)
+        np.testing.assert_allclose(line.confusion, wanted.confusion, rtol=0, atol=0.03)
 
     command = [sys.executable, "-m", "expressions", "test", str(trained), str(fresh)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=120)

@@ -40,7 +40,7 @@ namespace OpenSee
     public static class ExpressionTrainer
     {
         private const int LearntFrom = 400; // samples of an expression at the most: more cost time in every frame
-        private const int Blocks = 12, Quarters = 4; // of a recording; every fourth block is kept out together
+        private const int Blocks = 12, Quarters = 4; // of an expression; every fourth block is kept out together
         /// <summary>Least samples of an expression.</summary>
         public const int Least = 2 * Blocks;
 
@@ -249,20 +249,14 @@ namespace OpenSee
 
             private void Add(RecordedExpression expression, int label)
             {
-                var samples = new List<float[]>();
-                var quarters = new List<int>();
-                foreach (ExpressionRecording recording in expression.Recordings)
-                    for (int sample = 0; sample < recording.Samples.Count; sample++)
-                    {
-                        samples.Add(recording.Samples[sample]);
-                        quarters.Add(sample * Blocks / recording.Samples.Count % ExpressionTrainer.Quarters);
-                    }
+                List<float[]> samples = expression.Recordings.SelectMany(recording => recording.Samples).ToList();
                 int count = Math.Min(samples.Count, LearntFrom);
                 for (int number = 0; number < count; number++)
                 {
                     int chosen = (int)Math.Round((double)number * (samples.Count - 1) / (count - 1));
                     Values.Add(samples[chosen]);
-                    Quarters.Add(quarters[chosen]);
+                    // Of all recordings one after the other: some may be too short to be in each quarter.
+                    Quarters.Add(chosen * Blocks / samples.Count % ExpressionTrainer.Quarters);
                     Labels.Add(label);
                 }
             }
