@@ -22,25 +22,27 @@ class CropMemory(threading.local):
 
     Args:
         side: width and height of the network's input, pixels.
-        count: how many crops it takes at a time.
+        count: how many crops it takes at a time; 0: it takes the picture itself.
 
     Attributes:
         picture: (side, side, 3) BGR uint8, the crop that is worked on.
-        tensor: (count, 3, side, side) the network's input.
+        tensor: (count, 3, side, side) the network's input; of one that takes pictures (1, side, side, 3) uint8.
     """
 
     def __init__(self, side: int, count: int = 1) -> None:
         self.picture = np.empty((side, side, 3), dtype=np.uint8)
-        self.tensor = np.empty((count, 3, side, side), dtype=np.float32)
+        self.tensor = np.empty((count, 3, side, side), dtype=np.float32) if count else self.picture[None]
         # With bytes between the planes: when they are equally aligned, OpenCV writes past the processor's caches, and
         # reading them again takes as long as all the rest.
         block = np.empty((3, side * side + 16), dtype=np.uint8)
         self._planes = [plane[: side * side].reshape(side, side) for plane in block]
 
     def fill(self, image: np.ndarray) -> None:
-        """Scale a BGR uint8 picture (h, w, 3) to the tensor's size and write it there, normalised, as first crop."""
-        cv2.resize(image, self._planes[0].shape, self.picture, interpolation=cv2.INTER_LINEAR)
-        self.normalize(0)
+        """Scale a BGR uint8 picture (h, w, 3) to the tensor's size and write it there, as first crop; normalised,
+        unless the network takes pictures."""
+        cv2.resize(image, self.picture.shape[:2], self.picture, interpolation=cv2.INTER_LINEAR)
+        if self.tensor.dtype != np.uint8:
+            self.normalize(0)
 
     def normalize(self, number: int) -> None:
         """Write the picture into the tensor, as crop of that number."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from .crops import CropMemory, MapDecoder
 from .faces import SAME_FACE_IOU, Box, bounding_box, iou
+from .int8 import load_int8
 from .models import LANDMARK_MODELS, load
 from .providers import ExecutionProvider, Session
 
@@ -41,7 +42,8 @@ class Crop:
     """A part of the frame, ready for the landmark model.
 
     Attributes:
-        tensor: (1, 3, R, R) the network's input, in memory that the next crop of the same thread overwrites.
+        tensor: the network's input, in memory that the next crop of the same thread overwrites: (1, 3, R, R) float32
+            normalised R, G, B, or (1, R, R, 3) uint8 B, G, R for one that computes in bytes.
         x, y: column and row of the upper left pixel in the frame.
         width, height: size in the frame, pixels.
         held: whether this was a face of the previous frame.
@@ -77,13 +79,10 @@ class LandmarkModel:
         away: AbstractContextManager[None] | None = None,
     ) -> None:
         self.spec = spec = LANDMARK_MODELS[model_type]
-        self._session = load(
-            model_dir / spec.file,
-            threads,
-            [[1, 3, spec.side, spec.side]],
-            [[1, 3 * spec.points, spec.map_side, spec.map_side]],
-            provider,
-        )
+        path, side = model_dir / spec.file, spec.side
+        outputs = [[1, 3 * spec.points, spec.map_side, spec.map_side]]
+        in_bytes = load_int8(path, threads, [[1, side, side, 3]], outputs, provider)
+        self._session = in_bytes or load(path, threads, [[1, 3, side, side]], outputs, provider)
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
         cells = np.arange(float(spec.map_side))
@@ -95,7 +94,7 @@ class LandmarkModel:
             self._constants = {CELLS: cells.astype(np.float32)}
         places = cells * ((spec.side - 1) / (spec.map_side - 1))
         self._decoder = MapDecoder(1, spec.points, places, (spec.side - 1) / spec.logit_factor)
-        self._memory = CropMemory(spec.side)
+        self._memory = CropMemory(side, 0 if in_bytes else 1)
         self._away = away or nullcontext()
 
     def prepare(self, frame: np.ndarray, box: Box, held: bool = False) -> Crop | None:

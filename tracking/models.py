@@ -99,6 +99,7 @@ def load(
     inputs: Sequence[Sequence[int]],
     outputs: Sequence[Sequence[int]],
     provider: ExecutionProvider | None = None,
+    input_type: str = "tensor(float)",
 ) -> Session:
     """Make a session for a model and check its contract.
 
@@ -107,6 +108,7 @@ def load(
         threads: how many threads one run may use.
         inputs, outputs: shapes that the model must have, in order; its own dynamic dimensions fit anything.
         provider: where it runs; None: on the CPU.
+        input_type: what its inputs hold, as onnxruntime calls it; its outputs are float32.
 
     Raises:
         ModelError: the file is missing, unreadable, asks for what this onnxruntime lacks, or has other shapes.
@@ -133,9 +135,9 @@ def load(
     except Exception as error:  # onnxruntime's exceptions share no base class of their own
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"The model {path} can't be loaded: {reason}") from error
-    for kind, expected, found in (
-        ("input", inputs, session.get_inputs()),
-        ("output", outputs, session.get_outputs()),
+    for kind, expected, type, found in (
+        ("input", inputs, input_type, session.get_inputs()),
+        ("output", outputs, "tensor(float)", session.get_outputs()),
     ):
         shapes = [tensor.shape for tensor in found]
         if len(shapes) != len(expected) or not all(map(_fits, shapes, expected)):
@@ -143,8 +145,9 @@ def load(
                 f"The model {path} has another contract: its {kind} shapes are {shapes}, "
                 f"not {[list(shape) for shape in expected]}."
             )
-        if any(tensor.type != "tensor(float)" for tensor in found):
-            raise ModelError(f"The model {path} has another contract: its {kind}s are not all float32.")
+        if any(tensor.type != type for tensor in found):
+            name = {"tensor(float)": "float32"}.get(type, type)
+            raise ModelError(f"The model {path} has another contract: its {kind}s are not all {name}.")
     return session
 
 

@@ -163,7 +163,8 @@ def run_landmarks(
     if mirrored:
         crops = np.concatenate((crops, crops[:, :, ::-1]))
         x0, y0, x1, y1 = (np.tile(v, 2) for v in (x0, y0, x1, y1))
-    (output,) = session.run(None, {"input": normalise(crops)})
+    takes_bytes = session.get_inputs()[0].type == "tensor(uint8)"
+    (output,) = session.run(None, {"input": crops if takes_bytes else normalise(crops)})
     points, confidence = decode(output, side, factor)
     if mirrored:
         n = len(boxes)

@@ -68,11 +68,12 @@ def _session(path: str):
 
 
 def find_models(folder: Path, label: str) -> list[Model]:
-    """The landmark models of a folder, labelled by where they come from and their names."""
+    """The landmark models of a folder, labelled by where they come from and their names; int8 files as such."""
     found = []
-    for path in sorted(folder.glob("lm_model*_opt.onnx")):
-        name = path.name.removeprefix("lm_model").removesuffix("_opt.onnx")
-        found.append(Model(f"{label} {name}", path, *CONTRACTS.get(name, (224, 16.0, 66))))
+    for path in sorted(folder.glob("lm_model*_*.onnx")):
+        name, kind = path.stem.removeprefix("lm_model").split("_")
+        shown = f"{label} {name}" + ("" if kind == "opt" else f" {kind}")
+        found.append(Model(shown, path, *CONTRACTS.get(name, (224, 16.0, 66))))
     return found
 
 
