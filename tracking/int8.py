@@ -5,9 +5,9 @@ in place of the other one when all of this is so:
 
 - It says that it was made from that very file: who puts another model under the contract's name gets that one.
 - The networks run on the processor.
-- This processor multiplies bytes faster than floats, and rightly. Those without instructions for it (AVX-VNNI, AVX-512
-  VNNI, ARM's dot products) do not: some of them cut sums of products off at 16 bits. A small network is run both ways
-  to see that, which takes two or three milliseconds.
+- This processor multiplies bytes faster than floats, and rightly. Those without instructions for it (as AVX-512 VNNI)
+  do not: with AVX2 alone, sums of two products are cut off at 16 bits. A small network is run both ways to see that,
+  which takes two or three milliseconds.
 """
 
 from __future__ import annotations
