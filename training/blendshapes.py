@@ -1,6 +1,7 @@
 """The blend-shape model, models/blendshapes_opt.onnx.
 
     python -m training.blendshapes             train, export, evaluate; goes on from its checkpoints
+    python -m training.blendshapes --improve   the same, from the file that is there, with its first layers as they are
     python -m training.blendshapes --evaluate  only the figures of the file that is there
 
 First the part that sees points learns from points of drawn heads, which cost nothing; then all of it from drawn heads
@@ -115,6 +116,7 @@ def main() -> None:
     parser.add_argument("--point-steps", type=int, default=8000, help="steps on points alone")
     parser.add_argument("--steps", type=int, default=6000, help="steps on pictures and points")
     parser.add_argument("--fixed-steps", type=int, default=24000, help="steps with the first layers as they are then")
+    parser.add_argument("--improve", action="store_true", help="begin with the file; only the fixed steps")
     parser.add_argument("--batch", type=int, default=96)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--suffix", default="", help="of the checkpoints' names")
@@ -128,21 +130,26 @@ def main() -> None:
         print(f"{len(drawn)} drawn and {len(real)} real faces")
         network: nn.Module = ShapeNetwork()
         folder = data.cache_folder()
-        network, _ = runner.train(
-            network, lambda rng: points.batch(rng, 512), loss.of_points, arguments.point_steps, 2e-3,
-            folder / f"shapes_points{arguments.suffix}.pt", workers=arguments.workers, half=False,
-        )  # fmt: skip
         chances = np.concatenate([np.full(len(drawn), (1 - REAL_SHARE) / len(drawn)),
                                   np.full(len(real), REAL_SHARE / len(real))])  # fmt: skip
         make = batches(drawn.joined(real), chances, arguments.batch)
-        checkpoint = folder / f"shapes{arguments.suffix}.pt"
-        if not checkpoint.exists():
-            pictures = runner.normalise(make(np.random.default_rng(1))[0])
-            network.picture.begin_with(model_path("U"), torch.from_numpy(pictures))
-        network, _ = runner.train(
-            network, lambda rng: (*make(rng), *points.batch(rng, 128)), loss.of_all, arguments.steps, arguments.rate,
-            checkpoint, workers=arguments.workers,
-        )  # fmt: skip
+        if arguments.improve:
+            pictures, features = zip(*(make(np.random.default_rng(k))[:2] for k in range(4)), strict=True)
+            network.go_on_from(path, torch.from_numpy(runner.normalise(np.concatenate(pictures))),
+                               torch.from_numpy(np.concatenate(features)))  # fmt: skip
+        else:
+            network, _ = runner.train(
+                network, lambda rng: points.batch(rng, 512), loss.of_points, arguments.point_steps, 2e-3,
+                folder / f"shapes_points{arguments.suffix}.pt", workers=arguments.workers, half=False,
+            )  # fmt: skip
+            checkpoint = folder / f"shapes{arguments.suffix}.pt"
+            if not checkpoint.exists():
+                pictures = runner.normalise(make(np.random.default_rng(1))[0])
+                network.picture.begin_with(model_path("U"), torch.from_numpy(pictures))
+            network, _ = runner.train(
+                network, lambda rng: (*make(rng), *points.batch(rng, 128)), loss.of_all, arguments.steps,
+                arguments.rate, checkpoint, workers=arguments.workers,
+            )  # fmt: skip
         network.picture.fix_beginning()
         network, _ = runner.train(
             network, lambda rng: (*make(rng), *points.batch(rng, 128)), loss.of_all, arguments.fixed_steps,

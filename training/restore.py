@@ -27,6 +27,16 @@ def stored_layers(path: Path) -> list[tuple[Tensor, Tensor]]:
     return [(known[node.input[1]], known[node.input[2]]) for node in nodes]
 
 
+def stored_tensors(path: Path, prefix: str) -> dict[str, Tensor]:
+    """The file's tensors whose names begin with the prefix, by the rest of the name."""
+    import onnx
+    from onnx import numpy_helper
+
+    tensors = onnx.load(str(path)).graph.initializer
+    return {t.name[len(prefix) :]: torch.from_numpy(numpy_helper.to_array(t).copy())
+            for t in tensors if t.name.startswith(prefix)}  # fmt: skip
+
+
 def called_modules(network: nn.Module, images: Tensor) -> list[nn.Module]:
     """The layers and batch normalisations of a network, in the order in which they run."""
     called: list[nn.Module] = []

@@ -132,6 +132,10 @@ def test_the_network_begins_with_the_points_and_learns_from_both(faces, tmp_path
     example = (torch.zeros(1, 3, SIDE, SIDE), torch.zeros(1, POINT_FEATURES))
     path = tmp_path / "shapes.onnx"
     assert runner.export(Exported(trained), path, example, ["picture", "points"], ["shapes"]) < 1e-4
+    restored = ShapeNetwork()
+    restored.go_on_from(path, torch.randn(32, 3, SIDE, SIDE), torch.randn(32, POINT_FEATURES))
+    answers = [network.eval()(pictures, features)[0] for network in (trained, restored)]
+    torch.testing.assert_close(answers[1], answers[0], atol=1e-4, rtol=1e-3)
 
 
 def test_correlations():

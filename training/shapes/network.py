@@ -11,7 +11,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tracking.blendshapes import POINT_FEATURES, SIDE
 from tracking.faces import BLENDSHAPE_NAMES
 from training.networks import LANDMARK_MODELS, LandmarkConfig, LandmarkNetwork, convolution, stage, stem
-from training.restore import restore
+from training.restore import restore, stored_tensors
 from training.shapes.surface import COUNT
 
 SHAPES = len(BLENDSHAPE_NAMES)
@@ -96,8 +96,40 @@ class ShapeNetwork(nn.Module):
     def forward(self, pictures: Tensor, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         seen, shown = self.points(points), self.picture(pictures)
         by_points = self.by_points(seen)
-        both = torch.relu(self.mix(torch.cat([seen, shown], 1)))
-        return by_points + self.by_both(both), by_points, self.surface(shown).unflatten(1, (-1, 2))
+        return self._both(seen, shown, by_points), by_points, self.surface(shown).unflatten(1, (-1, 2))
+
+    def logits(self, pictures: Tensor, points: Tensor) -> Tensor:
+        """The logits of the shapes alone [b, 52]."""
+        seen, shown = self.points(points), self.picture(pictures)
+        return self._both(seen, shown, self.by_points(seen))
+
+    def _both(self, seen: Tensor, shown: Tensor, by_points: Tensor) -> Tensor:
+        return by_points + self.by_both(torch.relu(self.mix(torch.cat([seen, shown], 1))))
+
+    def go_on_from(self, path: Path, pictures: Tensor, points: Tensor) -> None:
+        """Take the weights of an exported file, all but those that find the skin's points, which it does not hold.
+
+        Args:
+            path: the ONNX file.
+            pictures, points: some hundred inputs, for the statistics of the batch normalisations.
+        """
+        restore(_OnPictures(self, points), path, pictures)
+        self.points.norm.load_state_dict({
+            **self.points.norm.state_dict(),
+            **stored_tensors(path, "network.points.norm."),
+        })  # fmt: skip
+
+
+class _OnPictures(nn.Module):
+    """The network as one of pictures alone: their points are given beforehand."""
+
+    def __init__(self, network: ShapeNetwork, points: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self._points = points
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.network.logits(pictures, self._points[: len(pictures)])
 
 
 class Exported(nn.Module):
@@ -116,4 +148,4 @@ class Exported(nn.Module):
         self.register_buffer("shift", -low * gain)
 
     def forward(self, picture: Tensor, points: Tensor) -> Tensor:
-        return (torch.sigmoid(self.network(picture, points)[0]) * self.gain + self.shift).clamp(0, 1)
+        return (torch.sigmoid(self.network.logits(picture, points)) * self.gain + self.shift).clamp(0, 1)
