@@ -45,14 +45,15 @@ def mirror_of_surface() -> np.ndarray:
     return np.concatenate([data.MIRROR, [67, 66], 68 + COUNT // 2 + half, 68 + half])
 
 
-def surface_points(model: HeadModel, store: dict[str, np.ndarray]) -> np.ndarray:
-    """x, y [n, 68 + COUNT, 2] of landmarks, pupils and the skin in the pictures of a data set of heads."""
+def surface_points(model: HeadModel, store: dict[str, np.ndarray], height: int) -> np.ndarray:
+    """x, y [n, 68 + COUNT, 2] of landmarks, pupils and the skin in the pictures, of that height, of a data set of
+    heads."""
     heads = PointHeads(model, surface_vertices(model))
     seed, rows = int(store["seed"]), []
     for i in tqdm(range(len(store["points"])), mininterval=5):
         identity = random_person(model, person_rng(seed, i)).identity
         head, _, camera = random_moment(model, moment_rng(seed, i))
-        rows.append(seen(heads.shape(identity, head.expression), head.rotation, camera))
+        rows.append(seen(heads.shape(identity, head.expression), head.rotation, camera, height))
     return np.stack(rows).astype(np.float32)
 
 
@@ -64,7 +65,8 @@ def main() -> None:
     for path in parser.parse_args().heads:
         with np.load(path) as stored:
             store = {key: stored[key] for key in ("points", "seed")}
-        found = surface_points(model, store)
+            height = stored["images"].shape[1]
+        found = surface_points(model, store, height)
         if np.abs(found[:, :66] - store["points"][..., ::-1]).max() > 0.05:
             raise SystemExit(f"{path} was drawn by another version of the renderer.")
         np.savez(data.cache_folder() / f"surface_{path.stem}.npz", points=found)
