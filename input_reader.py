@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import time
 from collections.abc import Callable
 from typing import BinaryIO
@@ -244,7 +245,18 @@ def _is_camera(capture: str) -> bool:
 
 
 def _silence_opencv() -> None:
-    """Keep OpenCV's own warnings from standard error unless the user asks for them by OPENCV_LOG_LEVEL."""
+    """Keep OpenCV's and FFmpeg's own warnings from standard error unless the user asks for them.
+
+    That is, by the environment variables OPENCV_LOG_LEVEL and OPENCV_FFMPEG_LOGLEVEL.
+    """
+    if sys.platform == "win32":
+        # FFmpeg is a library by itself there, which does not follow OpenCV's level, and reads the environment of
+        # msvcrt.dll, which is another one than Python's. -8 is AV_LOG_QUIET.
+        import ctypes
+
+        for setting in ("OPENCV_FFMPEG_LOGLEVEL=-8", "OPENCV_LOG_LEVEL=SILENT"):
+            if setting.partition("=")[0] not in os.environ:
+                ctypes.CDLL("msvcrt")._putenv(setting.encode())
     if "OPENCV_LOG_LEVEL" in os.environ:
         return
     if hasattr(cv2, "setLogLevel"):  # OpenCV 4

@@ -1,8 +1,10 @@
 """How long the program takes from the start of its process to the first datagram, and how much memory.
 
     python -m benchmarks.start
+    python -m benchmarks.start --executable dist/facetracker/facetracker
 
-It is set against an interpreter that only imports the same packages. Both are started in turn, on one core.
+It is set against an interpreter that only imports the same packages, and against an executable. They are started in
+turn, on one core.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from benchmarks.common import ONE_THREAD, ROOT, Spread, machine, one_core, pinne
 from benchmarks.options import add_tracker_options
 
 PACKAGES = "import onnxruntime, cv2"
+SOURCE = str(ROOT / "facetracker.py")
 #: How long a first datagram is waited for, seconds, and how often the memory is looked at after that.
 PATIENCE, EVERY = 60.0, 0.02
 
@@ -41,14 +44,16 @@ class Start:
     memory: float | None
 
 
-def start_tracker(arguments: Sequence[str], receiver: socket.socket) -> Start:
+def start_tracker(
+    arguments: Sequence[str], receiver: socket.socket, program: Sequence[str] = (sys.executable, SOURCE)
+) -> Start:
     """Run the program to its end.
 
     Raises:
         RuntimeError: it failed, or sent nothing.
     """
     began = time.perf_counter()
-    with launch([str(ROOT / "facetracker.py"), *arguments]) as process:
+    with launch([*program, *arguments]) as process:
         receiver.settimeout(EVERY)
         wall = cpu = memory = None
         while process.poll() is None or wall is None:
@@ -76,7 +81,7 @@ def start_imports(packages: str = PACKAGES) -> Start:
         RuntimeError: it failed.
     """
     began = time.perf_counter()
-    with launch(["-c", f"{packages}; print('imported', flush=True); input()"]) as process:
+    with launch([sys.executable, "-c", f"{packages}; print('imported', flush=True); input()"]) as process:
         assert process.stdout is not None
         imported = process.stdout.readline()
         result = Start(time.perf_counter() - began, processor_time(process.pid), peak_memory(process.pid))
@@ -86,12 +91,12 @@ def start_imports(packages: str = PACKAGES) -> Start:
     return result
 
 
-def launch(arguments: Sequence[str]) -> subprocess.Popen[str]:
-    """A Python process with one thread."""
+def launch(command: Sequence[str]) -> subprocess.Popen[str]:
+    """A process with one thread."""
     # Without leave to keep its bytecode the program would be compiled with each start.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return subprocess.Popen(
-        [sys.executable, *arguments],
+        command,
         env=environment | ONE_THREAD,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -120,6 +125,8 @@ def peak_memory(pid: int) -> float | None:
 
 def processor_time(pid: int) -> float | None:
     """Processor time of a process so far, seconds, to a hundredth; None where it can't be told."""
+    if sys.platform != "linux":
+        return None
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -127,30 +134,45 @@ def processor_time(pid: int) -> float | None:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(clip: Path, model: int, model_dir: Path | None, count: int) -> tuple[list[Start], list[Start]]:
-    """Starts of the program and of the interpreter that imports packages only.
+def measure(
+    clip: Path, model: int, model_dir: Path | None, count: int, executable: Path | None = None
+) -> list[list[Start]]:
+    """Starts of the program, of the interpreter that imports packages only, and of the executable if there is one.
 
     The program tracks the whole clip, so that its memory is that of a run.
     """
-    tracker, imports = [], []
+    starts: list[list[Start]] = [[], []] if executable is None else [[], [], []]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver, pinned(one_core()):
         receiver.bind(("127.0.0.1", 0))
         arguments = ["-c", str(clip), "-p", str(receiver.getsockname()[1]), "--model", str(model)]
         arguments += ["--silent", "1", "--max-threads", "1"]
         arguments += ["--model-dir", str(model_dir)] if model_dir else []
         for _ in range(count + 1):  # the first one fills the caches
-            tracker.append(start_tracker(arguments, receiver))
-            receiver.setblocking(False)
-            with suppress(BlockingIOError):
-                while True:
-                    receiver.recv(65536)  # what is left of this one
-            imports.append(start_imports())
-    return tracker[1:], imports[1:]
+            starts[0].append(start_tracker(arguments, receiver))
+            forget(receiver)
+            starts[1].append(start_imports())
+            if executable:
+                starts[2].append(start_tracker(arguments, receiver, [str(executable)]))
+                forget(receiver)
+    return [of_one[1:] for of_one in starts]
 
 
-def report(tracker: Sequence[Start], imports: Sequence[Start]) -> str:
+def forget(receiver: socket.socket) -> None:
+    """Read what is left of a run."""
+    receiver.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            receiver.recv(65536)
+
+
+def report(tracker: Sequence[Start], imports: Sequence[Start], executable: Sequence[Start] = ()) -> str:
     """The table in Markdown."""
     rows: list[list[object]] = []
+    if executable:
+        values = [[start.wall for start in starts] for starts in (tracker, executable)]
+        source, built = map(Spread.of, values)
+        row = ["to the first datagram: s", source, built, f"{built.median / source.median:.2f} ×"]
+        return table(["", "`facetracker.py`", "the executable", "ratio"], [row])
     for title, name in (
         ("to the first datagram, to the end of the imports: s", "wall"),
         ("processor time until then, s", "cpu"),
@@ -167,10 +189,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.start", description=__doc__.splitlines()[0])
     add_tracker_options(parser)
+    parser.add_argument("--executable", type=Path, metavar="FILE", help="an executable to start as well")
     parser.add_argument("--starts", type=int, default=10, help="how many of each (default: 10)")
     options = parser.parse_args(arguments)
     print(f"{options.clip.name}, model {options.model}, one core. {machine()}\n")
-    print(report(*measure(options.clip, options.model, options.model_dir, options.starts)))
+    print(report(*measure(options.clip, options.model, options.model_dir, options.starts, options.executable)))
     return 0
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from capture import cameras as camera_list
 from capture.cameras import Camera, Capability, Report, to_stderr
-from capture.frames import Capture, InputError, OpenCapture, open_video_capture, to_bgr8
+from capture.frames import Capture, InputError, OpenCapture, open_video_capture, quoted, to_bgr8
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ class CameraWatch:
         """A frame came."""
         if self._lost and self._missing_since is not None:
             missing = self._clock() - self._missing_since
-            self._report(f"Camera {self.name!r} is back after {missing:.0f} s.")
+            self._report(f"Camera {quoted(self.name)} is back after {missing:.0f} s.")
         self._missing_since, self._lost = None, False
 
     def missed(self) -> str | None:
@@ -272,13 +272,13 @@ class CameraWatch:
         missing = now - self._missing_since
         if missing >= self._give_up_after:
             return (
-                f"Camera {self.name!r} has sent no picture for {missing:.0f} s and is given up; check its "
+                f"Camera {quoted(self.name)} has sent no picture for {missing:.0f} s and is given up; check its "
                 "cable and whether another program uses it."
             )
         if missing >= self._lost_after and not self._lost:
             self._lost = True
             self._report(
-                f"Camera {self.name!r} sends no pictures (unplugged, or used by another program?); "
+                f"Camera {quoted(self.name)} sends no pictures (unplugged, or used by another program?); "
                 f"waiting up to {self._give_up_after:.0f} s for it."
             )
         return None

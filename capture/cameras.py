@@ -273,6 +273,8 @@ def _directshow_capabilities(camera: Camera) -> list[Capability]:
     from pygrabber.dshow_graph import FilterGraph
 
     graph = FilterGraph()
+    if camera.index >= len(graph.get_input_devices()):
+        raise OSError("it is gone")
     graph.add_video_input_device(camera.index)
     return from_directshow(graph.get_input_device().get_formats())
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from capture.frames import Frame, Frames, FrameSequence, InputError, OpenCapture, PipedSequence
+from capture.frames import Frame, Frames, FrameSequence, InputError, OpenCapture, PipedSequence, quoted
 from capture.picture import open_picture, picture_frames
 from capture.raw import standard_input
 from capture.video import decoded, fourcc, open_stream, video_frames
@@ -25,21 +25,21 @@ def open_file(path: str, open_capture: OpenCapture) -> FrameSequence:
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise InputError(f"{path!r} is no file: give a camera's number, a video or a picture.")
+            raise InputError(f"{quoted(path)} is no file: give a camera's number, a video or a picture.")
         with open(path, "rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:
-        raise InputError(f"There is no file {path!r} (a camera is given by its number, as in -c 0).") from None
+        raise InputError(f"There is no file {quoted(path)} (a camera is given by its number, as in -c 0).") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path!r} cannot be opened: {reason}.") from error
+        raise InputError(f"{quoted(path)} cannot be opened: {reason}.") from error
     if empty:
-        raise InputError(f"{path!r} is empty.")
+        raise InputError(f"{quoted(path)} is empty.")
     picture = open_picture(path)
     frames = picture_frames(picture, path) if picture else video_frames(path, open_capture)
     first = next(frames, None)
     if first is None:
-        raise InputError(f"{path!r} holds no picture that can be read.")
+        raise InputError(f"{quoted(path)} holds no picture that can be read.")
     return FrameSequence(path, _chain(first, frames))
 
 

@@ -227,6 +227,11 @@ def square_pixels(image: np.ndarray, aspect: float) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
 
 
+def quoted(name: str) -> str:
+    """A name in quotation marks, on one line; a Windows path as it is, so that it can be copied from the message."""
+    return repr(name).replace("\\\\", "\\")
+
+
 def reason(error: Exception) -> str:
     """An exception's text as part of a sentence."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps
 
-from capture.frames import Frame, Frames, InputError, reason, to_bgr8
+from capture.frames import Frame, Frames, InputError, quoted, reason, to_bgr8
 
 # Only these of Pillow's formats: it can also "open" a PostScript file, a font, the first bytes of an MPEG.
 PICTURE_FORMATS = {"AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP"}
@@ -21,7 +21,7 @@ def open_picture(path: str) -> Image.Image | None:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(path)
     except Image.DecompressionBombError as error:
-        raise InputError(f"{path!r} has too many pixels.") from error
+        raise InputError(f"{quoted(path)} has too many pixels.") from error
     except Exception:  # Pillow's readers raise what they like for a file that is not theirs
         return None
     if picture.format in PICTURE_FORMATS:
@@ -46,7 +46,7 @@ def picture_frames(picture: Image.Image, path: str) -> Frames:
                 frame = _picture_to_bgr8(ImageOps.exif_transpose(picture))
             except Exception as error:  # damaged data makes Pillow's readers raise what they like
                 after = f" after frame {number}" if number else ""
-                raise InputError(f"{path!r} is damaged{after}: {reason(error)}.") from error
+                raise InputError(f"{quoted(path)} is damaged{after}: {reason(error)}.") from error
             yield Frame(frame, at if animated else None)
             number += 1
             at += picture.info.get("duration", 0) / 1000  # ms, of the frame that was just shown

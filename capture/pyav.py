@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from capture.frames import Frame, Frames, InputError, reason, square_pixels
+from capture.frames import Frame, Frames, InputError, quoted, reason, square_pixels
 
 # What people call the codecs that OpenCV names by four letters.
 CODECS = {"AV01": "AV1", "av01": "AV1", "hevc": "H.265", "hvc1": "H.265", "hev1": "H.265", "VP90": "VP9", "VP80": "VP8"}
@@ -35,7 +35,7 @@ def pyav_frames(path: str, codec: str) -> Frames:
         whole = f"{Path(path).stem}.h264.mp4"
         install = "" if getattr(sys, "frozen", False) else "pip install av, or "  # the executable takes no packages
         raise InputError(
-            f"{path!r} holds no picture that this OpenCV can decode (codec: {codec}): {install}convert it: "
+            f"{quoted(path)} holds no picture that this OpenCV can decode (codec: {codec}): {install}convert it: "
             f"ffmpeg -i {shlex.quote(path)} -c:v libx264 -crf 16 {shlex.quote(whole)}."
         ) from None
     count = lost = 0
@@ -59,12 +59,12 @@ def pyav_frames(path: str, codec: str) -> Frames:
                     count += 1
     except (av.error.FFmpegError, IndexError) as error:
         if not count:
-            raise InputError(f"{path!r} holds no picture that can be read ({reason(error)}).") from error
-        raise InputError(f"{path!r} breaks off: {count} frames could be read ({reason(error)}).") from error
+            raise InputError(f"{quoted(path)} holds no picture that can be read ({reason(error)}).") from error
+        raise InputError(f"{quoted(path)} breaks off: {count} frames could be read ({reason(error)}).") from error
     if not count:
-        raise InputError(f"{path!r} holds no picture that can be read (codec: {codec}).")
+        raise InputError(f"{quoted(path)} holds no picture that can be read (codec: {codec}).")
     if lost:
-        raise InputError(f"{path!r} is damaged: {count} frames could be read, and about {lost} are lost.")
+        raise InputError(f"{quoted(path)} is damaged: {count} frames could be read, and about {lost} are lost.")
 
 
 def _as_shown(picture, aspect: float) -> np.ndarray:  # type: ignore[no-untyped-def]

@@ -17,6 +17,7 @@ from capture.frames import (
     InputError,
     OpenCapture,
     open_video_capture,
+    quoted,
     reason,
     square_pixels,
     to_bgr8,
@@ -52,9 +53,9 @@ def video_frames(path: str, open_capture: OpenCapture = open_video_capture) -> F
     if missing is None and count + lost < 0.98 * listed - 3:  # a few frames may go without a fault of the file's
         missing = f"{listed} should be there"
     if missing is not None:
-        raise InputError(f"{path!r} breaks off: {count} frames could be read, and {missing}.")
+        raise InputError(f"{quoted(path)} breaks off: {count} frames could be read, and {missing}.")
     if lost:
-        raise InputError(f"{path!r} is damaged: {count} frames could be read, and about {lost} are lost.")
+        raise InputError(f"{quoted(path)} is damaged: {count} frames could be read, and about {lost} are lost.")
 
 
 def decoded(capture: Capture, name: str) -> Iterator[tuple[Frame, int]]:
@@ -88,7 +89,7 @@ def decoded(capture: Capture, name: str) -> Iterator[tuple[Frame, int]]:
     finally:
         capture.release()
     if error is not None:
-        raise InputError(f"{name!r} cannot be read after frame {count}: {reason(error)}.") from error
+        raise InputError(f"{quoted(name)} cannot be read after frame {count}: {reason(error)}.") from error
 
 
 def fourcc(capture: Capture) -> str:
@@ -105,11 +106,16 @@ def open_stream(location: str, open_capture: OpenCapture) -> Capture | None:
             capture = open_capture(location, backend)
         except cv2.error:
             continue
-        # FFmpeg also renders text files, as "ANSI art".
-        if capture.isOpened() and fourcc(capture) != "ansi":
+        if capture.isOpened() and _has_pictures(capture, backend):
             return capture
         capture.release()
     return None
+
+
+def _has_pictures(capture: Capture, backend: int) -> bool:
+    if backend == cv2.CAP_MSMF:  # Media Foundation also opens what holds nothing but sound, and may wait for a picture
+        return capture.get(cv2.CAP_PROP_FRAME_WIDTH) > 0
+    return fourcc(capture) != "ansi"  # FFmpeg also renders text files, as "ANSI art"
 
 
 def _open_video(path: str, open_capture: OpenCapture) -> Capture:
@@ -117,12 +123,12 @@ def _open_video(path: str, open_capture: OpenCapture) -> Capture:
         # As an absolute path, or FFmpeg takes the name "12:30.mp4" for a network address.
         capture = open_stream(os.path.abspath(path), open_capture)
     except UnicodeEncodeError as error:
-        raise InputError(f"The name {path!r} is not UTF-8: rename the video.") from error
+        raise InputError(f"The name {quoted(path)} is not UTF-8: rename the video.") from error
     if capture is not None:
         return capture
     missing = cut_off(path)
     raise InputError(
-        f"{path!r} is neither a video nor a picture that can be read" + (f": {missing}." if missing else ".")
+        f"{quoted(path)} is neither a video nor a picture that can be read" + (f": {missing}." if missing else ".")
     )
 
 

@@ -65,5 +65,8 @@ def _identity(path: str) -> object:
         status = os.stat(path)
         return status.st_dev, status.st_ino
     except (OSError, ValueError):
-        real = os.path.normcase(os.path.realpath(path))
+        try:
+            real = os.path.normcase(os.path.realpath(path))
+        except OSError:  # Windows does not follow links in every long name
+            real = os.path.normcase(os.path.abspath(path))
         return real.casefold() if sys.platform in ("win32", "darwin") else real

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
-from collections.abc import Callable
+import sys
+import time
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -15,7 +18,8 @@ class _Interrupted(BaseException):
 
 
 class Interrupts:
-    """Takes SIGINT (Ctrl-C), SIGTERM and on Windows SIGBREAK (Ctrl-Break) while its `with` block runs.
+    """Takes SIGINT (Ctrl-C) and SIGTERM while its `with` block runs; on Windows also SIGBREAK (Ctrl-Break), and the
+    end of the console: its window is closed, the user logs off or the computer is shut down.
 
     The first signal is only noted in `received`, and ends a call in `wait_for`. A second one ends the process
     in the system's own way.
@@ -25,14 +29,18 @@ class Interrupts:
         self.received: signal.Signals | None = None
         self._waiting = False
         self._previous: dict[signal.Signals, Any] = {}
+        self._console = contextlib.ExitStack()
 
     def __enter__(self) -> Interrupts:
         for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
             if number := getattr(signal, name, None):
                 self._previous[number] = signal.signal(number, self._note)
+        if sys.platform == "win32":
+            self._console.enter_context(_end_of_console())
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._console.close()
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
@@ -58,3 +66,33 @@ class Interrupts:
         if self._waiting:
             self._waiting = False
             raise _Interrupted
+
+
+CONSOLE_ENDS = (2, 5, 6)  # CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, CTRL_SHUTDOWN_EVENT of wincon.h
+CONSOLE_PATIENCE = 60.0  # seconds; Windows itself ends the process long before, by default after 5 s
+
+
+@contextlib.contextmanager
+def _end_of_console() -> Iterator[None]:
+    """Has the end of the console come as SIGTERM, and the files be finished.
+
+    Windows ends the process as soon as its handler returns, and Python's returns at once; this one waits for the
+    process to end by itself. https://learn.microsoft.com/en-us/windows/console/handlerroutine
+    """
+    import _thread
+    import ctypes
+
+    def handle(event: int) -> bool:
+        if event not in CONSOLE_ENDS:
+            return False  # Ctrl-C and Ctrl-Break, which Python takes
+        _thread.interrupt_main(signal.SIGTERM)
+        time.sleep(CONSOLE_PATIENCE)
+        return True
+
+    kernel32 = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined,unused-ignore]
+    handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint32)(handle)  # type: ignore[attr-defined,unused-ignore]
+    kernel32.SetConsoleCtrlHandler(handler, True)
+    try:
+        yield
+    finally:
+        kernel32.SetConsoleCtrlHandler(handler, False)

@@ -79,6 +79,8 @@ def track(options: Options, console: Console, interrupts: Interrupts) -> None:
         reader = resources.enter_context(open_reader(options))
         if expressing:
             resources.enter_context(expressing).begin(reader.is_live, shapes)
+        if senders:
+            senders.live = reader.is_live
         stream = frames(reader, options, interrupts, window)
         if first := next(stream, None):
             tracker = resources.enter_context(make_tracker(options, first[1], shapes))

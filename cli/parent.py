@@ -86,4 +86,6 @@ def _watch_on_windows(pid: int) -> Callable[[], object]:
     handle = kernel32.OpenProcess(0x00100000, False, pid)
     if not handle:
         raise ctypes.WinError(ctypes.get_last_error())  # type: ignore[attr-defined,unused-ignore]
+    if kernel32.WaitForSingleObject(ctypes.c_void_p(handle), 0) == 0:  # it has ended, but is still held by somebody
+        raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
     return lambda: kernel32.WaitForSingleObject(ctypes.c_void_p(handle), 0xFFFFFFFF)

@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import NoReturn
 
 from cli.options import Options
+from cli.quoting import given_arguments
 
 SYSTEMS = {"win32": "Windows", "darwin": "macOS", "linux": "Linux"}
 
@@ -48,8 +49,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    """Reads the command line (`sys.argv` when None); a wrong option ends the program with exit code 2."""
-    given = vars(build_parser().parse_args(arguments))
+    """Reads the command line (the program's own when None); a wrong option ends the program with exit code 2."""
+    given = vars(build_parser().parse_args(given_arguments() if arguments is None else arguments))
     return Options(**given, given=frozenset(given))
 
 

@@ -9,8 +9,10 @@ import queue
 import shutil
 import signal
 import struct
+import sys
 import tempfile
 import threading
+import types
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -27,6 +29,10 @@ LARGE = 1024 * 576
 
 MAX_REPEATS = 50
 """So many frames that came while the encoder was busy are made up for by repeating, so that it can catch up again."""
+
+
+WINDOWLESS = 0x08000000
+"""CREATE_NO_WINDOW of Windows' CreateProcess."""
 
 
 class VideoSink:
@@ -94,7 +100,7 @@ class VideoSink:
             atexit.register(self.close)
         if self._feed is None:
             return
-        if shutil.disk_usage(self._path.parent).free < 2 * frame.nbytes * self._scale**2 + 2**20:
+        if _free_space(self._path) < 2 * frame.nbytes * self._scale**2 + 2**20:
             warn(f"The disk is nearly full: the video {self._path} ends here. Tracking goes on.")
             self.close()
         elif self._feed.failed:
@@ -154,7 +160,7 @@ class _Feed:
         self._pipe, theirs = context.Pipe()
         self.process = context.Process(target=_encode, args=(theirs, path, size, scale, fps), daemon=True)
         self._thread = threading.Thread(target=self._send, name="video", daemon=True)
-        with _signals_held():
+        with _signals_held(), _console_of_its_own():
             self.process.start()
             self._thread.start()
         theirs.close()
@@ -195,6 +201,14 @@ class _Feed:
             except OSError:
                 self.failed = True
             self._queue.task_done()
+
+
+def _free_space(path: Path) -> int:
+    """Bytes that fit on the disk of a file."""
+    try:
+        return shutil.disk_usage(path.parent).free
+    except OSError:  # Windows does not answer for every long name
+        return shutil.disk_usage(path.anchor).free
 
 
 def _fit(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -250,6 +264,30 @@ def _signals_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _console_of_its_own() -> Iterator[None]:
+    """On Windows, a process started here gets a console that nobody sees.
+
+    Where this one has none, as a host may have it, Windows would open a window for the other one. And the keys that end
+    this one, and the closing of its window, do not reach that one, which has the file to finish.
+    """
+    if sys.platform != "win32":
+        yield
+        return
+    from multiprocessing import popen_spawn_win32 as spawn
+
+    system = spawn._winapi  # type: ignore[attr-defined,unused-ignore]
+
+    def create_process(program, command, security, threads, inherit, flags, *rest):  # type: ignore[no-untyped-def]
+        return system.CreateProcess(program, command, security, threads, inherit, flags | WINDOWLESS, *rest)
+
+    spawn._winapi = types.SimpleNamespace(**{**vars(system), "CreateProcess": create_process})  # type: ignore[attr-defined,unused-ignore]
+    try:
+        yield
+    finally:
+        spawn._winapi = system  # type: ignore[attr-defined,unused-ignore]
 
 
 def _try_codec(path: Path) -> None:

@@ -27,6 +27,9 @@ FOLDER = ROOT / "Licenses"
 PYTHON = "python"
 #: What the executable is made with leaves its own code in it: the bootloader and the hooks that run at start.
 BUILDERS = ("pyinstaller", "pyinstaller-hooks-contrib")
+#: On PyPI, the C++ runtime of Windows with Microsoft's words on passing it on; a build takes its files from the system.
+RUNTIME = "msvc-runtime"
+_RUNTIME_FILE = re.compile(r"(msvcp|vcruntime|concrt|vccorlib)140\w*\.dll", re.IGNORECASE)
 
 _IS_TEXT = re.compile(r"(licen[cs]e|copying|notice|thirdpartynotices|authors)[^/]*$", re.IGNORECASE)
 _NO_TEXT = (".py", ".pyc", ".so", ".pyi", ".pyd", ".dll", ".h")
@@ -134,11 +137,27 @@ def shipped_without_text(sources: Iterable[Path], folder: Path = FOLDER) -> tupl
     for source in (Path(source).resolve() for source in sources):
         if source in owners:
             names.add(owners[source].metadata["Name"])
+        elif _RUNTIME_FILE.fullmatch(source.name):
+            names.add(RUNTIME)
         elif _is_python(source):
             names.add(PYTHON)
         elif not source.is_relative_to(ROOT):
             system.add(source)
     return sorted(name for name in names if not text_file(name, folder).is_file()), sorted(system)
+
+
+def write_texts(folder: Path = FOLDER) -> Iterator[Path]:
+    """Writes the texts of the packages that an executable built here holds, and of what it is built with.
+
+    Wheels of other systems hold other libraries, and so other texts.
+
+    Raises:
+        LicenseError: a package is not installed, or carries no text.
+    """
+    for source in (*required(requirement_lines(ROOT / "requirements.txt")), *map(installed, BUILDERS)):
+        file = text_file(source.metadata["Name"], folder)
+        _write(file, license_text(source))
+        yield file
 
 
 def system_texts(libraries: Iterable[Path], folder: Path) -> list[Path]:
@@ -220,14 +239,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.path:
-            found = list(distributions(path=[options.path]))
+            for source in distributions(path=[options.path]):
+                _write(text_file(source.metadata["Name"]), license_text(source))
+                print(text_file(source.metadata["Name"]).name)
         else:
-            found = [*required(requirement_lines(ROOT / "requirements.txt")), *map(installed, BUILDERS)]
             _write(text_file(PYTHON), python_text())
             print(text_file(PYTHON).name)
-        for source in found:
-            _write(text_file(source.metadata["Name"]), license_text(source))
-            print(text_file(source.metadata["Name"]).name)
+            for file in write_texts():
+                print(file.name)
     except LicenseError as error:
         print(error, file=sys.stderr)
         return 1

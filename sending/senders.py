@@ -20,8 +20,10 @@ from tracking.smoothing import Preset
 
 #: Faces, time and size of a frame.
 _Frame = tuple[Sequence[Face], float, tuple[float, float]]
-#: Frames that may wait; more of them would be older than anybody wants.
+#: Frames of a camera that may wait; more of them would be older than anybody wants.
 MOST_WAITING = 100
+#: Frames of a file that may wait: the tracker waits, too, so that none of them is left out.
+MOST_OF_A_FILE = 20
 #: Seconds in which what still waits at the end is sent.
 LAST_SECONDS = 2.0
 #: Seconds after which the thread that sends lets the tracker's own go on, if that waits for the interpreter. By default
@@ -98,6 +100,10 @@ class Senders:
         expressions: gives the names of the expressions that are looked for now; called from the thread.
         hotkeys: have VTube Studio press its hotkey of the same name when an expression comes.
 
+    Attributes:
+        live: frames come from a camera, which does not wait: one that finds too many waiting is left out. False: `send`
+            waits instead, so that a file's frames are all sent.
+
     Raises:
         ValueError: see `make_sender`.
     """
@@ -111,6 +117,7 @@ class Senders:
         expressions: Callable[[], Sequence[str]] = tuple,
         hotkeys: bool = False,
     ) -> None:
+        self.live = True
         self._report = report
         shapes = any(target.needs_shapes for target in targets)
         self._avatars = Avatars(preset, report, neutral or (lambda: BEFORE_CAMERA), shapes, expressions)
@@ -138,6 +145,8 @@ class Senders:
             time: when the frame was taken, Unix seconds.
             size: its width and height, pixels.
         """
+        if not self.live and self._frames.qsize() >= MOST_OF_A_FILE:
+            self.wait_until_sent()
         if self._frames.qsize() < MOST_WAITING:
             self._frames.put((faces, time, size))
 

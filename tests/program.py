@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -14,6 +15,12 @@ from types import SimpleNamespace
 from receiver import Receiver
 
 ROOT = Path(__file__).resolve().parent.parent
+#: What is printed comes in one encoding; pipes of Windows otherwise have the system's code page.
+ENVIRONMENT = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+#: Whether this Windows is Wine, which has its own faults.
+WINE = sys.platform == "win32" and hasattr(ctypes.WinDLL("ntdll"), "wine_get_version")
+#: The exit code after `terminate()`, which leaves a process no time on Windows.
+TERMINATED = 1 if sys.platform == "win32" else 0
 
 
 @dataclass
@@ -39,7 +46,7 @@ def run(*arguments: object, stdin: bytes = b"", environment: dict[str, str] | No
         input=stdin,
         capture_output=True,
         cwd=ROOT.parent,
-        env={**os.environ, **(environment or {})},
+        env={**ENVIRONMENT, **(environment or {})},
         timeout=300,
     )
     out, err = (text.decode("utf-8").splitlines() for text in (finished.stdout, finished.stderr))
@@ -62,7 +69,7 @@ def running(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=ROOT.parent,
-        env={**os.environ, **(environment or {})},
+        env={**ENVIRONMENT, **(environment or {})},
     )
     try:
         yield process

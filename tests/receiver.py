@@ -39,11 +39,13 @@ def decode(datagram: bytes) -> list[SimpleNamespace]:
 class Receiver:
     """Listens on a free UDP port in the background and keeps every datagram."""
 
+    ROOM = 2**22  # bytes that may wait to be read: all of a clip, where the system grants it (Windows: 64 KB by itself)
+
     def __init__(self, address: str = "127.0.0.1") -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.ROOM)
         self._socket.bind((address, 0))
-        self._socket.settimeout(0.05)
         self.address, self.port = self._socket.getsockname()[:2]
         self.datagrams: list[bytes] = []
         self._closing = False
@@ -51,14 +53,10 @@ class Receiver:
         self._thread.start()
 
     def _listen(self) -> None:
-        while True:
-            try:
-                self.datagrams.append(self._socket.recv(65536))
-            except TimeoutError:
-                if self._closing:  # only once nothing is left to be read
-                    return
+        while (datagram := self._socket.recv(65536)) or not self._closing:
+            self.datagrams.append(datagram)
 
-    def wait_for(self, count: int, seconds: float = 60) -> None:
+    def wait_for(self, count: int, seconds: float = 180) -> None:
         """Returns when so many datagrams have come."""
         deadline = time.monotonic() + seconds
         while len(self.datagrams) < count:
@@ -69,7 +67,10 @@ class Receiver:
         """Ends listening and returns everything that came."""
         if not self._closing:
             self._closing = True
-            self._thread.join()
+            with socket.socket(self._socket.family, socket.SOCK_DGRAM) as last:
+                while self._thread.is_alive():  # a full socket takes none
+                    last.sendto(b"", (self.address, self.port))  # comes after all that was sent before
+                    self._thread.join(0.1)
             self._socket.close()
         return self.datagrams
 

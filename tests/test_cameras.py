@@ -214,6 +214,7 @@ def test_v4l2_interval_of_zero_is_no_rate():
     assert (capability.fps_min, capability.fps_max) == (0.0, 0.0)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="opens a device file; Windows' own test is below")
 def test_capabilities_of_a_device_that_is_gone():
     notes = []
     camera = Camera(7, "Gone", "/dev/no-such-camera")
@@ -243,6 +244,9 @@ def test_capabilities_on_windows_without_pygrabber():
 
 def test_capabilities_on_windows(monkeypatch):
     class FilterGraph:
+        def get_input_devices(self):
+            return ["Capture card", "Virtual camera", "Front camera", "Webcam"]
+
         def add_video_input_device(self, index):
             self.index = index
 
@@ -266,6 +270,9 @@ def test_capabilities_on_windows(monkeypatch):
     assert cameras.capabilities(Camera(3, "Webcam"), platform="win32") == [
         Capability(0, (1280, 720), (1280, 720), 30.0, 60.0, "MJPG")
     ]
+    notes = []
+    assert cameras.capabilities(Camera(4, "Gone"), notes.append, platform="win32") == []
+    assert notes == ["The formats of Gone cannot be listed: it is gone."]
 
 
 # --- The list ---------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import locale
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+from program import WINE
 from receiver import Receiver
 
 from tracking.models import available_landmark_models
@@ -19,6 +21,8 @@ from tracking.models import available_landmark_models
 ROOT = Path(__file__).resolve().parent.parent
 CLIP = ROOT / "samples" / "talking_head.mp4"
 MODELS = (3, 2, 1, 0, -1, -2, -3)
+#: The encoding of what an executable prints into a pipe: on Windows the system's code page.
+PIPE = locale.getpreferredencoding(False) if sys.platform == "win32" else "utf-8"
 
 pytestmark = [
     pytest.mark.slow,
@@ -40,6 +44,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     size = sum(path.lstat().st_size for path in (place / "facetracker").rglob("*"))
     print(f"The executable's folder has {size / 1e6:.0f} MB.")
+    if sys.platform == "win32":
+        assert size <= 250e6
     return place / "facetracker"
 
 
@@ -60,7 +66,7 @@ def run(folder: Path, *arguments: object, cwd: Path | None = None) -> subprocess
         cwd=cwd,
         capture_output=True,
         stdin=subprocess.DEVNULL,
-        encoding="utf-8",
+        encoding=PIPE,
         timeout=300,
     )
 
@@ -96,7 +102,7 @@ def test_it_finds_the_same_as_the_source(folder: Path, tmp_path: Path) -> None:
 def test_it_lists_cameras_as_the_source_does(folder: Path) -> None:
     ours = run(folder, "--list-cameras", 2)
     source = [sys.executable, ROOT / "facetracker.py", "--list-cameras", "2"]
-    theirs = subprocess.run(source, capture_output=True, encoding="utf-8")
+    theirs = subprocess.run(source, capture_output=True, encoding=PIPE)
     assert (ours.returncode, ours.stdout, ours.stderr) == (0, theirs.stdout, theirs.stderr)
 
 
@@ -159,8 +165,80 @@ def test_what_a_user_needs_lies_beside_it(folder: Path) -> None:
         assert {path.name for path in (ROOT / name).iterdir()} <= there
 
 
-@pytest.mark.skipif(not Path("/usr/share/doc/libc6/copyright").exists(), reason="kept only by Debian and its relatives")
+@pytest.mark.skipif(
+    sys.platform != "linux" or not Path("/usr/share/doc/libc6/copyright").exists(),
+    reason="kept only by Debian and its relatives",
+)
 def test_libraries_of_the_system_come_with_their_texts(folder: Path) -> None:
     assert list(folder.rglob("libstdc++.so.6"))
     assert "GCC" in (folder / "Licenses" / "system" / "libstdc++6.txt").read_text(encoding="utf-8")
     assert not list(folder.rglob("libreadline*"))
+
+
+# --- On Windows -------------------------------------------------------------------------------------------
+
+windows = pytest.mark.skipif(sys.platform != "win32", reason="an executable of Windows")
+
+
+@windows
+def test_nothing_is_missing_on_a_windows_without_python(folder: Path) -> None:
+    from release.windows_dlls import missing
+
+    assert missing(folder) == {}
+    assert list((folder / "_internal" / "cv2").glob("opencv_videoio_ffmpeg*.dll")), "loaded by name, for videos"
+
+
+@windows
+def test_texts_of_windows_libraries_come_with_them(folder: Path) -> None:
+    for name in ("msvc-runtime", "python-windows-libraries", "pygrabber", "comtypes"):
+        assert (folder / "Licenses" / f"{name}.txt").stat().st_size > 500
+    assert ".dll" in (folder / "Licenses" / "numpy.txt").read_text(encoding="utf-8"), "the wheel's for Windows"
+
+
+@windows
+def test_the_launchers_command_line(folder: Path, receiver: Receiver, tmp_path: Path) -> None:
+    """One string, with quoted paths that end in backslashes; from a folder that is nobody's to write to."""
+    before = sorted(folder.rglob("*"))
+    models = shutil.copytree(folder / "models", tmp_path / "my models")
+    line = (
+        f'"{folder}\\facetracker.exe" --ip 127.0.0.1 --port {receiver.port} --model-dir "{models}\\" '
+        f'--capture "{CLIP}" --repeat-video 1 --silent 1 --max-threads 1'
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    tracker = subprocess.Popen(line, cwd=folder, creationflags=subprocess.CREATE_NO_WINDOW, **pipes)
+    try:
+        receiver.wait_for(10)
+    finally:
+        tracker.kill()
+        said = tracker.communicate()
+    assert said == (b"", b"")
+    assert sorted(folder.rglob("*")) == before, "it writes nothing beside itself"
+
+
+@windows
+def test_run_bat_from_the_question_to_tracking(folder: Path, receiver: Receiver) -> None:
+    """At no camera it offers the sample clip, shows it, and waits for a key at the end."""
+    listed = run(folder, "--list-cameras", 2).stdout
+    if listed:
+        pytest.skip("there is a camera, which would be asked for its modes")
+    options = ["--port", str(receiver.port), "--repeat-video", "0"]
+    script = subprocess.Popen(
+        ["cmd", "/c", "run.bat", *options], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, bufsize=0,
+    )  # fmt: skip
+    try:
+        shown = b""
+        enter = b"\n" if WINE else b"\r\n"  # Wine's own reader of answers takes the other for a part of it
+        for question, answer in ((b"]: ", enter), (b"continue", enter)):
+            while question not in shown:
+                more = script.stdout.read(4096)
+                assert more, shown.decode(PIPE, "replace")
+                shown += more
+            script.stdin.write(answer)
+        script.stdin.close()
+        assert script.wait(60) == 0
+    finally:
+        script.kill()
+        script.wait()
+    assert b"(none)" in shown and b"Frames: 160" in shown and b"Tracking. The key q in the window ends it." in shown
+    assert len(receiver.frames) > 150

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -97,12 +98,12 @@ def test_the_benchmarks_picture_beside_the_models(monkeypatch: pytest.MonkeyPatc
     """A plain `pyinstaller facetracker.py` takes no data along; its user puts `models` beside the executable."""
     models = tmp_path / "program" / "models"
     models.parent.mkdir()
-    models.symlink_to(ROOT / "models")
+    shutil.copytree(ROOT / "models", models)
     monkeypatch.setattr(benchmark, "__file__", str(tmp_path / "bundle" / "cli" / "benchmark.py"))
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     monkeypatch.setattr(sys, "executable", str(models.parent / "facetracker"))
     assert benchmark.frames_per_second(-1, None, 1, runs=1) > 0
-    models.unlink()
+    shutil.rmtree(models)
     with pytest.raises(ModelError, match="benchmark_face.png"):
         benchmark.frames_per_second(-1, str(tmp_path), 1, runs=1)
 

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import write_clip
-from program import command, run
+from program import TERMINATED, command, run
 from receiver import Receiver
 
 from capture import frames
@@ -130,7 +130,7 @@ def test_the_whole_way_without_a_word_of_the_password(
         finally:
             process.kill()
             process.communicate()
-    assert process.returncode == 0 and err == b""
+    assert process.returncode == TERMINATED and err == b""
     said = lost + back + out.decode() + log.read_text()
     assert not any(secret in said for secret in SECRETS)
 

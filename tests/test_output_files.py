@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import write_clip
-from program import command, run, running
+from program import TERMINATED, command, run, running
 from receiver import Receiver
 
 from output.video import LARGE, MAX_REPEATS, VideoSink
@@ -96,7 +96,7 @@ def test_two_trackers_and_one_file(clip: Path, tmp_path: Path, receiver: Receive
         receiver.wait_for(5)
         assert "is being written by another tracker" in refused("-c", clip, option, file)
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(30) == TERMINATED
     if option == "--log-data":
         lines = file.read_text().splitlines()
         assert len({line.count(",") for line in lines}) == 1

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from conftest import write_clip
 from PIL import Image, ImageGrab
-from program import ROOT, Result, command, run, running
+from program import ROOT, TERMINATED, WINE, Result, command, run, running
 from receiver import Receiver
 
 from tracking.models import LANDMARK_MODELS
@@ -448,6 +448,8 @@ def test_nothing_is_written_but_where_it_is_told(short_clip: Path, receiver: Rec
         ended = run_prepared(prepare, "-c", short_clip, "--port", receiver.port, *files)
     assert ended.returncode == 0 and len(receiver.frames) == 20
     noted = [line for line in ended.stderr.splitlines() if line.startswith(("WRITES", "DOES"))]
+    if sys.platform == "win32" and sys.version_info < (3, 12):  # Python's `platform`, which onnxruntime asks
+        noted = [line for line in noted if "/c \"ver\"" not in line and line != "WRITES nul"]
     assert sorted(noted) == [f"WRITES {told / 'data.csv'}", f"WRITES {told / 'output.txt'}"]
     assert sorted(path.name for path in told.iterdir()) == ["data.csv", "output.txt"]
     assert list(elsewhere.iterdir()) == []
@@ -511,7 +513,7 @@ def test_bad_input_gets_one_sentence(
     assert result.code == code
     assert result.frames == []
     assert len(result.err) == 1, result.err
-    assert named.format(**places) in result.err[0]
+    assert named.format(**places).replace("\\", "/") in result.err[0].replace("\\", "/")
     assert "Traceback" not in result.err[0] + " ".join(result.out)
 
 
@@ -579,7 +581,7 @@ def test_the_reader_of_the_output_goes_away(short_clip: Path, receiver: Receiver
         process.stdout.close()
         receiver.wait_for(len(receiver.datagrams) + 45)
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(30) == TERMINATED
 
 
 # --- A camera that misbehaves -----------------------------------------------------------------------------
@@ -596,7 +598,7 @@ def test_a_camera_that_is_gone_for_thirty_seconds(fault: str, carphone: Path, re
         receiver.wait_for(len(receiver.datagrams) + 5)
         process.terminate()
         _, err = process.communicate(timeout=30)
-    assert process.returncode == 0 and err == b""
+    assert process.returncode == TERMINATED and err == b""
     assert "'HD Webcam' sends no pictures" in lines[0] and "waiting up to 60 s" in lines[0]
     assert re.search(r"'HD Webcam' is back after [2-5]\d s", lines[1])
     assert [face.id for frame in receiver.frames for face in frame] == [0] * len(receiver.frames)
@@ -613,6 +615,7 @@ def test_a_camera_that_stays_away_ends_the_run(carphone: Path, receiver: Receive
     assert re.match(r"Frames: \d+$", out.decode().splitlines()[-1])
 
 
+@pytest.mark.skipif(WINE, reason="a clock that runs 60 times as fast, and a system that starts slowly")
 @pytest.mark.parametrize("fault", ["is black", "is larger", "has other channels"])
 def test_a_camera_that_changes_in_mid_stream(fault: str, carphone: Path, receiver: Receiver) -> None:
     """The size in the packet and the camera's matrix follow; the face keeps its number."""
@@ -620,7 +623,7 @@ def test_a_camera_that_changes_in_mid_stream(fault: str, carphone: Path, receive
         receiver.wait_for(40)
         process.terminate()
         out, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (0, b"")
+    assert (process.returncode, err) == (TERMINATED, b"")
     faces = [face for frame in receiver.frames for face in frame]
     assert len(faces) == len(receiver.frames) and {face.id for face in faces} == {0}
     expected = [(176, 144), (352, 288)] if fault == "is larger" else [(176, 144)]
