@@ -1,9 +1,9 @@
 """Makes the int8 files of landmark models: the same networks, which compute in bytes what takes most of the time.
 
-    python -m training.quantise 3 U
+    python -m training.quantise 4 3 2 1
 
 Nothing is trained. The weights are those of the float32 file beside; what is lost by rounding is measured on held-out
-faces and printed. The last stage (side 7) stays float32: places are told there by small differences of few numbers.
+faces and printed. What comes after side 14 stays float32: places are told there by small differences of few numbers.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ from training.restore import LAYERS, called_modules, stored_layers
 from training.samples import Samples, to_input
 
 ZERO = 116  # what is beyond the edges of the picture, whose bytes go into the first convolution as they are
-# Convolutions that stay as they are, by the beginning of their names; of these models `mix` need not.
-FLOAT32, MIX_IN_BYTES = ("/high/", "/down/", "/mix/", "/maps/"), ("0", "V")
+FLOAT32 = ("/high/", "/down/", "/mix/", "/maps/")  # convolutions that stay as they are, by how their names begin
 FACE = 0.6  # what the float32 model must believe for a picture to count as a face's
 EQUAL = 0.6  # how far the channels' ranges are made equal: 0 not at all, 1 wholly
 LEAST_RANGE, MOST_SCALE = 1 / 64, 16.0  # of a channel, as shares of the widest one; how much one is scaled at the most
@@ -169,8 +168,7 @@ def quantise(name: str, images: np.ndarray, path: Path) -> None:
         whole = Path(folder) / "float32.onnx"
         export.write(Exported(network, config), config, whole)
         nodes = onnx.load(whole).graph.node
-        float32 = tuple(part for part in FLOAT32 if part != "/mix/" or name not in MIX_IN_BYTES)
-        in_bytes = [node for node in nodes if node.op_type == "Conv" and not node.name.startswith(float32)]
+        in_bytes = [node for node in nodes if node.op_type == "Conv" and not node.name.startswith(FLOAT32)]
         ends = {name for node in in_bytes for name in (node.input[0], node.output[0])}
         in_bytes += [node for node in nodes if node.op_type == "Relu" and ends & {node.input[0], node.output[0]}]
         quantize_static(
