@@ -15,6 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from desktop import window_id, xdotool
 from PIL import ImageGrab
 from program import ROOT, run, running
 from test_expression_files import recording, some_classifier
@@ -223,13 +224,6 @@ def test_simple_expressions_need_no_teaching(tmp_path: Path) -> None:
     assert "fun" not in {name for time, name in told if time < 2.4 or time > 6.2}
 
 
-def typed(display: str, *arguments: str) -> str:
-    """What xdotool says."""
-    return subprocess.run(
-        ["xdotool", *arguments], env={**os.environ, "DISPLAY": display}, capture_output=True, text=True, check=True
-    ).stdout.strip()
-
-
 @pytest.mark.skipif(not TRAINS, reason="scikit-learn is needed for training only (expressions/requirements.txt)")
 def test_teaching_in_the_window(display: str, tmp_path: Path) -> None:
     """Real keys of a keyboard that repeats: 1 held, 2 held, t pressed, and what was learnt is told at once."""
@@ -246,22 +240,21 @@ def test_teaching_in_the_window(display: str, tmp_path: Path) -> None:
             return line
 
         until("Took ")
-        window = typed(display, "search", "--onlyvisible", "--name", "OpenSeeFace Visualization").splitlines()[0]
-        typed(display, "windowfocus", "--sync", window)
+        xdotool(display, "windowactivate", "--sync", window_id(display, "OpenSeeFace Visualization"))
         for number in (1, 2):
-            typed(display, "keydown", str(number))
+            xdotool(display, "keydown", str(number))
             count = 0
             while count < 60:  # frames, long after the keyboard has begun to repeat
                 count += "Took " in lines.get(timeout=200)
             time.sleep(3)
-            typed(display, "keyup", str(number))
+            xdotool(display, "keyup", str(number))
             assert float(until(f" s of expression {number} recorded").split()[0]) > 1
-        typed(display, "key", "t")
+        xdotool(display, "key", "t")
         until("Training, step 10 of 10")
         until("Expression[0]: expression ")
         if keep := os.environ.get("KEEP_SCREENSHOT"):
             ImageGrab.grab(xdisplay=display).save(keep)
-        typed(display, "key", "q")
+        xdotool(display, "key", "q")
         assert process.wait(60) == 0
         reader.join()
     kept = Collection.load(path)

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import write_clip
+from desktop import press_until_it_ends, window_id
 from PIL import Image, ImageGrab
 from program import ROOT, TERMINATED, WINE, Result, command, run, running
 from receiver import Receiver
@@ -263,10 +264,7 @@ def test_video_shows_the_points(recorded: Recorded, carphone_frames: list[np.nda
         assert difference.max() == 0
 
 
-def xdotool(display: str, *arguments: str) -> str:
-    return subprocess.run(
-        ["xdotool", *arguments], env={**os.environ, "DISPLAY": display}, capture_output=True, text=True, check=True
-    ).stdout.strip()
+TITLE = "OpenSeeFace Visualization"
 
 
 def test_window_and_dumped_points(
@@ -276,13 +274,12 @@ def test_window_and_dumped_points(
     options = ("-v", 4, "-P", 2, "--repeat-video", 1, "--faces", 2, "--dump-points", dump, "--port", receiver.port)
     with running("-c", two_faces_clip, *options, environment={"DISPLAY": display}) as process:
         receiver.wait_for(15)
-        window = xdotool(display, "search", "--onlyvisible", "--name", "OpenSeeFace Visualization").splitlines()[0]
+        window_id(display, TITLE)
         shot = np.asarray(ImageGrab.grab(xdisplay=display).convert("RGB"))[:, :, ::-1]
         if keep := os.environ.get("KEEP_SCREENSHOT"):
             cv2.imwrite(keep, shot)
         assert not dump.exists()
-        xdotool(display, "windowfocus", "--sync", window)
-        xdotool(display, "key", "q")
+        press_until_it_ends(display, process, TITLE, "q", 30)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, b"")
     assert b"Average tracking time" in out
@@ -643,10 +640,9 @@ def test_q_in_the_window_while_the_camera_sends_nothing(
     with faulty_camera(fault, 1, carphone, *options, environment={"DISPLAY": display}) as process:
         lost = process.stderr.readline().decode()
         assert "sends no pictures" in lost and "waiting up to 60 s" in lost
-        window = xdotool(display, "search", "--onlyvisible", "--name", "OpenSeeFace Visualization").splitlines()[0]
-        xdotool(display, "windowfocus", "--sync", window)
+        window_id(display, TITLE)
         began = time.monotonic()
-        xdotool(display, "key", "q")
+        press_until_it_ends(display, process, TITLE, "q", 50)
         _, err = process.communicate(timeout=50)
     assert (process.returncode, err) == (0, b"")
     assert time.monotonic() - began < 30, "long before the camera is given up"

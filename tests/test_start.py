@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import write_clip
+from desktop import press_until_it_ends
 from program import ROOT, command, run, running
 from receiver import Receiver
 
@@ -171,10 +172,7 @@ def test_the_window_closes_while_a_pipe_is_silent(display: str) -> None:
     try:
         process.stdin.write(bytes(64 * 48 * 3))
         process.stdin.flush()
-        find = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "^OpenSeeFace Visualization$"]
-        environment = {**os.environ, "DISPLAY": display}
-        number = subprocess.run(find, env=environment, capture_output=True, text=True, timeout=60).stdout.split()[0]
-        subprocess.run(["xdotool", "windowfocus", "--sync", number, "key", "alt+F4"], env=environment, check=True)
+        press_until_it_ends(display, process, "^OpenSeeFace Visualization$", "alt+F4", 60)
         assert process.wait(20) == 0
     finally:
         process.kill()

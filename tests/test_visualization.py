@@ -10,6 +10,7 @@ import time
 import cv2
 import numpy as np
 import pytest
+from desktop import press_until_it_ends, window_id, xdotool
 from make_faces import make_face
 
 from output import video
@@ -185,31 +186,12 @@ def start_window(root, display, later="frame"):
     return process
 
 
-def xdotool(display, *arguments) -> str:
-    run = subprocess.run(
-        ["xdotool", *arguments],
-        env={**os.environ, "DISPLAY": display},
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-    return run.stdout.strip()
-
-
-def window_id(display) -> str:
-    deadline = time.monotonic() + 30
-    while not (found := xdotool(display, "search", "--onlyvisible", "--name", "a face").split()):
-        assert time.monotonic() < deadline, "no window on the display"
-        time.sleep(0.05)
-    return found[-1]
-
-
 def test_the_window_shows_the_frame(root, display, tmp_path):
     if not shutil.which("import"):
         pytest.skip("ImageMagick is not installed")
     process = start_window(root, display)
     try:
-        window_id(display)
+        window_id(display, "a face")
         shot, deadline, seen = tmp_path / "shot.png", time.monotonic() + 30, 0
         while seen != 200 * 300:
             assert time.monotonic() < deadline, f"{seen} pixels of the frame are on the display"
@@ -225,7 +207,7 @@ def test_the_window_shows_the_frame(root, display, tmp_path):
 def test_q_ends_it(root, display, later):
     process = start_window(root, display, later)
     try:
-        xdotool(display, "key", "--window", window_id(display), "q")
+        xdotool(display, "key", "--window", window_id(display, "a face"), "q")
         assert process.communicate(timeout=60)[0] == "ended\n"
         assert process.returncode == 0
     finally:
@@ -237,7 +219,7 @@ def test_q_ends_it(root, display, later):
 def test_the_close_button_ends_it(root, display, later):
     process = start_window(root, display, later)
     try:
-        xdotool(display, "windowactivate", "--sync", window_id(display), "key", "alt+F4")
+        press_until_it_ends(display, process, "a face", "alt+F4", 60)
         assert process.communicate(timeout=60)[0] == "ended\n"
         assert process.returncode == 0
     finally:
