@@ -19,8 +19,10 @@ host=${PYTHON:-python3}
 wine=$(command -v wine64 || echo /usr/lib/wine/wine64)
 
 # What every program here runs in: its own C: drive, the C and C++ runtime from above, and a graphics card that can
-# nothing, which onnxruntime looks for and would complain about on stderr.
+# nothing, which onnxruntime looks for and would complain about on stderr. OpenCV leaves out Media Foundation, its second
+# way to open a video: Wine's waits for ever on some damaged files.
 export WINEPREFIX=$folder/prefix WINEARCH=win64 WINEDEBUG=${WINEDEBUG:--all} WINE_D3D_CONFIG=renderer=no3d
+export OPENCV_VIDEOIO_PRIORITY_MSMF=${OPENCV_VIDEOIO_PRIORITY_MSMF:-0}
 export WINEDLLOVERRIDES="ucrtbase,msvcp140,vcruntime140,vcruntime140_1=n,b;mscoree,mshtml="
 
 missing() { echo "release/wine.sh: $*" >&2; exit 3; }

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -127,7 +128,8 @@ def test_nothing_listens_unless_it_is_asked_to(tmp_path: Path) -> None:
             time.sleep(0.1)
     for connection in connections:
         assert connection.status in ("NONE", "SYN_SENT"), connection
-        assert connection.raddr, f"{connection} is bound, but connected to nobody"
+        # Windows' list has no other end of a datagram's way.
+        assert connection.raddr or sys.platform == "win32", f"{connection} is bound, but connected to nobody"
 
 
 def test_a_port_that_is_taken_is_one_sentence() -> None:
