@@ -100,7 +100,7 @@ start() {
 
 case ${1:-} in
 install) install ;;
-stop) "$(command -v wineserver64 || echo /usr/lib/wine/wineserver64)" -k || true ;;
+stop) "$(command -v wineserver64 || echo /usr/lib/wine/wineserver64)" -k 2>/dev/null || true ;;
 python | run)
     [ -e "$folder/ready" ] || install
     if [ "$1" = python ]; then set -- run "$folder/python/python.exe" "${@:2}"; fi
