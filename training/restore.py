@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    import onnx
 
 LAYERS = (nn.Conv2d, nn.Linear)
 
@@ -19,10 +23,9 @@ LAYERS = (nn.Conv2d, nn.Linear)
 def stored_layers(path: Path) -> list[tuple[Tensor, Tensor]]:
     """Weight and bias of the file's convolutions and fully connected layers, in the order in which they run."""
     import onnx
-    from onnx import numpy_helper
 
     graph = onnx.load(str(path)).graph
-    known = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in graph.initializer}
+    known = _tensors(graph)
     nodes = [node for node in graph.node if node.op_type in ("Conv", "Gemm")]
     return [(known[node.input[1]], known[node.input[2]]) for node in nodes]
 
@@ -30,11 +33,15 @@ def stored_layers(path: Path) -> list[tuple[Tensor, Tensor]]:
 def stored_tensors(path: Path, prefix: str) -> dict[str, Tensor]:
     """The file's tensors whose names begin with the prefix, by the rest of the name."""
     import onnx
+
+    known = _tensors(onnx.load(str(path)).graph)
+    return {name[len(prefix) :]: tensor for name, tensor in known.items() if name.startswith(prefix)}
+
+
+def _tensors(graph: onnx.GraphProto) -> dict[str, Tensor]:
     from onnx import numpy_helper
 
-    tensors = onnx.load(str(path)).graph.initializer
-    return {t.name[len(prefix) :]: torch.from_numpy(numpy_helper.to_array(t).copy())
-            for t in tensors if t.name.startswith(prefix)}  # fmt: skip
+    return {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in graph.initializer}
 
 
 def called_modules(network: nn.Module, images: Tensor) -> list[nn.Module]:
